@@ -1,0 +1,1 @@
+"""From a band change to what automation does about it. Pure."""

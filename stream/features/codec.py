@@ -1,0 +1,172 @@
+"""A customer's state as bytes, and back. Little-endian, versioned, canonical: equal states, equal bytes.
+
+head     the numbers of `_HEAD`
+tiles    the numbers of `_TILES`; per type seen, by type: type << 24 | hour (u32); keys (u32 each); counts
+         (1, 2 or 4 bytes each); the values of those tiles that have one (4 or 8 bytes each)
+scores   band (u8) and probability in millionths (u32) per outcome
+fired    number of rule (u8) and when it last fired (u32)
+ids      hashes of event ids (u64 each), then when each arrived (u32 each)
+
+Window sums are not stored: they are summed again on reading, for all customers of a read at once, which
+costs little more than the copying.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import accumulate, chain, compress, count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.types import STAGES
+from stream.features.grid import FINE, WINDOWS
+from stream.features.layout import Layout
+from stream.features.state import CODE_BITS, CustomerState
+
+VERSION = 1
+_HEAD = struct.Struct("<BBBI5I")
+_TILES = struct.Struct("<BBBHH")
+_SCORE = struct.Struct("<BI")
+_REACHES = tuple(window.reach for window in WINDOWS)
+
+
+class UnreadableStateError(ValueError):
+    """The bytes are not a state of this version."""
+
+
+def encode(state: CustomerState) -> bytes:
+    """The state as bytes."""
+    if state.packed is None:
+        state.packed = _pack_tiles(state)
+    parts = [
+        _HEAD.pack(
+            VERSION,
+            len(state.bands),
+            len(state.fired),
+            len(state.ids),
+            state.at,
+            state.first,
+            state.purchases,
+            state.first_purchase,
+            state.last_purchase,
+        ),
+        state.packed,
+    ]
+    parts += map(_SCORE.pack, state.bands, state.probabilities)
+    if state.fired:
+        parts += [_SCORE.pack(rule, time) for rule, time in sorted(state.fired.items())]
+    if state.ids:
+        parts += (array("Q", state.ids).tobytes(), array("I", state.ids.values()).tobytes())
+    return b"".join(parts)
+
+
+def _pack_tiles(state: CustomerState) -> bytes:
+    keys, counts, values = state.keys, state.counts, state.values
+    valued = array(values.typecode, compress(values, map((1).__and__, keys)))
+    last = sorted(state.last.items())
+    return b"".join((
+        _TILES.pack(len(last), ord(counts.typecode), ord(values.typecode), len(keys), len(valued)),
+        array("I", [kind << 24 | hour for kind, hour in last]).tobytes(),
+        keys.tobytes(),
+        counts.tobytes(),
+        valued.tobytes(),
+    ))  # fmt: skip
+
+
+def decode(customers: Sequence[tuple[str, bytes]], layout: Layout, outcomes: int) -> list[CustomerState]:
+    """The states of several customers, given as (id, bytes).
+
+    Raises UnreadableStateError for bytes of another version or of another number of outcomes.
+    """
+    states = [_read(customer_id, data, layout, outcomes) for customer_id, data in customers]
+    rows = _sum(states, layout)
+    for state, row in zip(states, rows, strict=True):
+        state.row = array("d", row.tobytes())
+        for kind, hour in state.last.items():
+            state.row[layout.last + kind] = hour
+        state.begins = [
+            bisect_left(state.keys, _first_key(state.at, reach)) for reach in _REACHES[:4]
+        ]
+        state.set_edge()
+    return states
+
+
+def _first_key(at: int, reach: int) -> int:
+    """The lowest key that a tile still inside a window may have."""
+    return max(0, (at - reach) // FINE + 1) << CODE_BITS
+
+
+def _read(customer_id: str, data: bytes, layout: Layout, outcomes: int) -> CustomerState:
+    state = CustomerState(customer_id, layout, outcomes)
+    version, scored, fired, ids, *times = _HEAD.unpack_from(data)
+    if version != VERSION or scored != outcomes:
+        message = f"state of version {version} with {scored} outcomes, expected {VERSION} with {outcomes}"
+        raise UnreadableStateError(message)
+    state.at, state.first, state.purchases, state.first_purchase, state.last_purchase = times
+    begin = _read_tiles(state, data, _HEAD.size)
+    for number in range(outcomes):
+        state.bands[number], state.probabilities[number] = _SCORE.unpack_from(data, begin)
+        begin += _SCORE.size
+    for _ in range(fired):
+        rule, time = _SCORE.unpack_from(data, begin)
+        state.fired[rule] = time
+        begin += _SCORE.size
+    if ids:
+        hashes = array("Q", data[begin : begin + 8 * ids])
+        state.ids = dict(zip(hashes, array("I", data[begin + 8 * ids :]), strict=True))
+    return state
+
+
+def _read_tiles(state: CustomerState, data: bytes, begin: int) -> int:
+    """Read the tiles that begin there; returns where they end."""
+    kinds, width, size, tiles, valued = _TILES.unpack_from(data, begin)
+    state.counts, state.values = array(chr(width)), array(chr(size))
+    ends = tuple(
+        accumulate(
+            (4 * kinds, 4 * tiles, state.counts.itemsize * tiles, state.values.itemsize * valued),
+            initial=begin + _TILES.size,
+        )
+    )
+    state.packed = data[begin : ends[4]]
+    for pair in array("I", data[ends[0] : ends[1]]):
+        state.last[pair >> 24] = pair & 0xFFFFFF
+    state.keys.frombytes(data[ends[1] : ends[2]])
+    state.counts.frombytes(data[ends[2] : ends[3]])
+    if valued == tiles:
+        state.values.frombytes(data[ends[3] : ends[4]])
+    else:
+        state.values.frombytes(bytes(state.values.itemsize * tiles))
+        values = array(state.values.typecode, data[ends[3] : ends[4]])
+        for index, value in zip(compress(count(), map((1).__and__, state.keys)), values, strict=True):
+            state.values[index] = value
+    return ends[4]
+
+
+def _sum(states: Sequence[CustomerState], layout: Layout) -> NDArray[np.float64]:
+    """The window sums of all states: rows of the raw layout, everything but the sums being 0."""
+    number, windows = len(states), len(_REACHES)
+    rows = np.zeros((number, layout.width))
+    lengths = [len(state.keys) for state in states]
+    if not any(lengths):
+        return rows
+    keys = np.array(list(chain.from_iterable(state.keys for state in states)), np.int64)
+    counts = np.array(list(chain.from_iterable(state.counts for state in states)), np.float64)
+    values = np.array(list(chain.from_iterable(state.values for state in states)), np.float64)
+    ages = np.repeat([state.at for state in states], lengths) - (keys >> CODE_BITS) * FINE
+    # Windows lie in one another: a tile is added to the narrowest that holds it, then carried outwards.
+    ring = np.repeat(np.arange(number) * windows, lengths) + np.searchsorted(_REACHES, ages, "right")
+    kind, stage = keys >> 3 & 63, keys >> 1 & 3
+
+    def total(columns: int, column: NDArray[np.int64], amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+        sums = np.bincount(ring * columns + column, amounts, number * windows * columns)
+        return sums.reshape(number, windows, columns).cumsum(axis=1)
+
+    by_window = rows[:, : layout.values].reshape(number, windows, layout.per_window)
+    by_window[:, :, : layout.types] = total(layout.types, kind, counts)
+    by_window[:, :, layout.types :] = total(len(STAGES), stage, counts)
+    rows[:, layout.values : layout.last] = total(len(STAGES), stage, values).reshape(number, -1)
+    return rows

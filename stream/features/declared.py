@@ -1,0 +1,137 @@
+"""The features, declared in one list. A new one is one entry: its columns are computed from the raw row.
+
+An entry stands for a family of like features (one per type, window or stage, or a single one); it names
+them, says what they mean and how they are scaled, and computes all of them for many customers at once.
+Every feature is log1p of a number that grows with the customer's activity, over a constant scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import log1p
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.types import STAGES
+from stream.features.grid import AGE_STEPS, DAY, HOUR, HOURS_COUNTED, MOST_AGE, WINDOWS
+from stream.features.layout import Layout
+
+Rows = NDArray[np.float64]
+ACTIVITY = "activity"
+PURCHASES = "purchases"
+_STAGE_FAMILY = dict(zip(STAGES, (ACTIVITY, PURCHASES, ACTIVITY), strict=True))
+_COUNT_SCALE = {"1h": log1p(1), "1d": log1p(2), "7d": log1p(4), "30d": log1p(8), "90d": log1p(16)}
+_VALUE_SCALE = log1p(100)
+_AGES = np.array(AGE_STEPS, np.float64)
+_FRESHNESS = np.log1p(np.maximum(0.0, MOST_AGE - _AGES) / (1 + _AGES)) / log1p(MOST_AGE)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the feature matrix.
+
+    `window` is empty where the feature looks back over everything that is kept; `scale` is what log1p of
+    the number is divided by.
+    """
+
+    name: str
+    family: str
+    meaning: str
+    unit: str
+    window: str
+    scale: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A family of features and how they are computed: raw rows (n, width) -> (n, number of features)."""
+
+    features: Callable[[Layout], Iterator[Feature]]
+    compute: Callable[[Rows, Layout], Rows]
+
+
+def _type_counts(layout: Layout) -> Iterator[Feature]:
+    for window in WINDOWS:
+        for kind in layout.registry.kinds:
+            name, meaning = f"{kind.name}_{window.name}", f"{kind.name} touchpoints"
+            scale = _COUNT_SCALE[window.name]
+            yield Feature(name, kind.family, meaning, "count", window.name, scale)
+        for stage in STAGES:
+            name, meaning = f"{stage}_stage_{window.name}", f"touchpoints of stage {stage}"
+            scale = _COUNT_SCALE[window.name]
+            yield Feature(name, _STAGE_FAMILY[stage], meaning, "count", window.name, scale)
+
+
+def _counts(rows: Rows, layout: Layout) -> Rows:
+    scales = np.repeat([_COUNT_SCALE[window.name] for window in WINDOWS], layout.per_window)
+    return np.log1p(rows[:, : layout.values]) / scales
+
+
+def _stage_values(layout: Layout) -> Iterator[Feature]:
+    for window in WINDOWS:
+        for stage in STAGES:
+            name, meaning = f"{stage}_value_{window.name}", f"sum of values in stage {stage}"
+            yield Feature(name, _STAGE_FAMILY[stage], meaning, "money", window.name, _VALUE_SCALE)
+    del layout
+
+
+def _values(rows: Rows, layout: Layout) -> Rows:
+    cents = rows[:, layout.values : layout.last]
+    return np.copysign(np.log1p(np.abs(cents) / 100) / _VALUE_SCALE, cents)
+
+
+def _freshness_features(layout: Layout) -> Iterator[Feature]:
+    unit = "2160 h / age"
+    for kind in layout.registry.kinds:
+        meaning = f"how recent the latest {kind.name} is"
+        yield Feature(f"{kind.name}_freshness", kind.family, meaning, unit, "", log1p(MOST_AGE))
+    yield Feature(
+        "freshness", ACTIVITY, "how recent the latest touchpoint is", unit, "", log1p(MOST_AGE)
+    )
+
+
+def _freshness(rows: Rows, layout: Layout) -> Rows:
+    last = rows[:, layout.last : layout.facts]
+    last = np.concatenate((last, last.max(axis=1, keepdims=True)), axis=1)
+    return _FRESHNESS.take(_ages(rows, layout, last))
+
+
+def _ages(rows: Rows, layout: Layout, last_hours: Rows) -> NDArray[np.int64]:
+    """Index into AGE_STEPS (see `grid.age_index`), for hours in which something was last seen."""
+    last = last_hours.astype(np.int64)
+    hour = rows[:, layout.fact("at")].astype(np.int64)[:, None] // HOUR
+    days = hour // 24 - last // 24
+    young, old = np.maximum(hour - last, 0), HOURS_COUNTED + np.minimum(days, 92)
+    return np.where(days < 2, young, old)  # noqa: PLR2004
+
+
+def _rhythm_features(_: Layout) -> Iterator[Feature]:
+    yield Feature("tenure", ACTIVITY, "time since the first touchpoint", "days", "", log1p(90))
+    yield Feature(
+        "purchase_gap", PURCHASES, "mean time between purchases", "days", "", log1p(90)
+    )
+    yield Feature(
+        "purchase_gap_ratio", PURCHASES, "time since the last purchase over the mean gap", "ratio", "", log1p(4)
+    )
+
+
+def _rhythm(rows: Rows, layout: Layout) -> Rows:
+    first, purchases, first_purchase, last_purchase, at = rows[:, layout.facts :].T
+    tenure = np.where(first > 0, at // DAY - first // DAY, 0.0)
+    gaps = np.maximum(purchases - 1, 0)
+    mean = np.divide(last_purchase - first_purchase, gaps * DAY, out=np.zeros_like(at), where=gaps > 0)
+    present = _AGES.take(_ages(rows, layout, last_purchase[:, None] // HOUR)[:, 0]) / 24
+    ratio = np.divide(present, mean, out=np.zeros_like(at), where=mean > 0)
+    return np.stack(
+        (np.log1p(tenure) / log1p(90), np.log1p(mean) / log1p(90), np.log1p(ratio) / log1p(4)), axis=1
+    )
+
+
+DECLARED: tuple[Entry, ...] = (
+    Entry(_type_counts, _counts),
+    Entry(_stage_values, _values),
+    Entry(_freshness_features, _freshness),
+    Entry(_rhythm_features, _rhythm),
+)

@@ -1,0 +1,1 @@
+"""From features to a probability, a band and the reasons. Pure."""

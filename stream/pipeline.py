@@ -1,0 +1,192 @@
+"""The whole decision: records of one partition and the states of its customers -> what changes and goes out.
+
+Pure: no I/O, and no clock but the log's. The same records give the same states and outputs, byte for byte,
+however they are cut into steps: features are taken scoring by scoring in the log's order, all of a step go
+through the model as one matrix whose rows do not touch each other, and bands follow in the log's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from schemas.home import home
+from schemas.outcomes import Outcome
+from schemas.rejections import Reason, Rejection
+from schemas.rules import Rule
+from stream.features.grid import DAY, KEPT
+from stream.features.state import REMEMBERED, CustomerState
+from stream.features.vector import Vectorizer
+from stream.model.linear import LinearModel
+from stream.partition.control import CONTROL, ORIGIN, SIGNATURE, Control, Kind, Origin, Signer
+from stream.partition.dues import DueQueue
+from stream.partition.intake import Event, Record
+from stream.partition.ledger import Ledger, Position
+from stream.partition.outputs import TOUCHPOINTS, Output
+from stream.partition.step import MOST_FORWARDED, DeadLetter, Entry, Scoring, Step
+from stream.partition.verdict import Verdict
+
+AHEAD: Final = 5 * 60
+"""Seconds that a touchpoint may lie ahead of the log's clock: producers' clocks differ."""
+_OWN: Final = frozenset((CONTROL, ORIGIN, SIGNATURE))
+
+
+class Pipeline:
+    """Decides for one deployment: its features, outcomes and rules, over a fixed number of partitions."""
+
+    def __init__(
+        self,
+        vectorizer: Vectorizer,
+        outcomes: Sequence[Outcome],
+        rules: Sequence[Rule],
+        models: Mapping[int, LinearModel],
+        signer: Signer,
+        partitions: int,
+        *,
+        silence: bool = True,
+    ) -> None:
+        """`models` by version. Without `silence`, time alone changes nothing (for comparisons only)."""
+        self.vectorizer = vectorizer
+        self.outcomes = tuple(outcomes)
+        self.models = models
+        self.partitions = partitions
+        self._verdict = Verdict(vectorizer, outcomes, rules)
+        self._signer = signer
+        self._silence = silence
+
+    def decide(
+        self,
+        partition: int,
+        start: Position,
+        entries: Sequence[Entry],
+        ledger: Ledger,
+        dues: DueQueue,
+        states: Mapping[str, CustomerState],
+    ) -> Step:
+        """One step from `start` on: as far as the entries, the states given and a step's limits allow.
+
+        `entries` begin with the record at `start`; `states` hold customers at home here, known or new.
+        `ledger`, `dues` and `states` are changed in place: after a failure all three must be read anew.
+        """
+        step = Step(start, ledger)
+        model = self.models[ledger.versions.get("model", 0)]
+        for entry in entries:
+            record, parsed = entry
+            clock = max(ledger.clock, record.timestamp)
+            if step.position.offset != record.offset:
+                step.position = Position(record.offset)  # the log skips offsets where it was compacted
+            if self._silence and not self._take_dues(step, clock, dues, states):
+                break
+            if isinstance(parsed, Event):
+                if parsed.customer_id in states:
+                    if not step.has_room(parsed.customer_id):
+                        break
+                    self._take_event(step, record, parsed, clock, dues, states[parsed.customer_id])
+                elif not self._forward(step, record, parsed, partition):
+                    break
+            elif isinstance(parsed, Control):
+                _take_control(ledger, parsed)
+            else:
+                _reject(step, record, parsed)
+            ledger.count("in")
+            ledger.clock = clock
+            step.position = Position(record.offset + 1)
+            if isinstance(parsed, Control) and parsed.kind is Kind.ADOPT:
+                break  # the next record may be another model's
+        self._verdict.give(model, partition, step)
+        return step
+
+    def _take_dues(
+        self, step: Step, clock: int, dues: DueQueue, states: Mapping[str, CustomerState]
+    ) -> bool:
+        """Take whoever is due by `clock`, in (due, id) order, each at its own due time; False to end the step."""
+        now = clock // 1000
+        while (first := dues.first()) is not None and first[0] <= now:
+            due, customer_id = first
+            if customer_id not in states or not step.has_room(customer_id):
+                return False
+            state = states[customer_id]
+            state.advance(due + state.shift)
+            self._scored(step, state, due * 1000, None, dues)
+            step.ledger.count("silence_scorings")
+            step.position = Position(step.position.offset, step.position.cursor + 1)
+        step.wants_dues = now >= dues.horizon
+        return not step.wants_dues
+
+    def _take_event(
+        self, step: Step, record: Record, event: Event, clock: int, dues: DueQueue, state: CustomerState
+    ) -> None:
+        ledger, now = step.ledger, clock // 1000 + state.shift
+        if event.origin is not None and not _first_time(ledger, event.origin):
+            ledger.count("duplicates")
+        elif (late := _check_time(event, clock)) is not None:
+            _reject(step, record, late)
+        elif event.hash in state.ids and state.ids[event.hash] + REMEMBERED > now:
+            ledger.count("duplicates")
+        else:
+            state.advance(now)
+            state.add(event.hash, event.kind, event.stage, event.happened + state.shift, event.cents)
+            self._scored(step, state, clock, event, dues)
+            ledger.count("scored")
+
+    def _scored(
+        self,
+        step: Step,
+        state: CustomerState,
+        decided_ms: int,
+        event: Event | None,
+        dues: DueQueue,
+    ) -> None:
+        """Note a moment at which the customer is scored, and when the next one is due."""
+        offset, cursor = step.position
+        live = step.ledger.live
+        step.scorings.append(Scoring(state, state.snapshot(), decided_ms, offset, cursor, event, live))
+        step.changed[state.customer_id] = state
+        due = state.due() - state.shift
+        step.due[state.customer_id] = due
+        dues.set(state.customer_id, due)
+
+    def _forward(self, step: Step, record: Record, event: Event, partition: int) -> bool:
+        """Send a touchpoint to its customer's home; False if this is its home, or the step is full."""
+        target, value = home(event.customer_id, self.partitions), record.value or b""
+        if target == partition or (step.forwarded and step.forwarded + len(value) > MOST_FORWARDED):
+            return False
+        kept = tuple((name, text or b"") for name, text in record.headers if name not in _OWN)
+        headers = kept + self._signer.forward(target, Origin(partition, record.offset), value)
+        step.outputs.append(Output(TOUCHPOINTS, target, record.key, value, headers, record.timestamp))
+        step.forwarded += len(value)
+        step.ledger.count("forwarded")
+        return True
+
+
+def _first_time(ledger: Ledger, origin: Origin) -> bool:
+    """Whether a forwarded touchpoint is new here: a partition forwards in the order of its offsets."""
+    if origin.offset <= ledger.origins.get(origin.partition, -1):
+        return False
+    ledger.origins[origin.partition] = origin.offset
+    return True
+
+
+def _check_time(event: Event, clock: int) -> Rejection | None:
+    ahead = event.happened - clock // 1000
+    if ahead > AHEAD:
+        detail = f"occurred_at: expected at most {AHEAD} seconds ahead of the log's clock, got {ahead}"
+        return Rejection(Reason.TIME_AHEAD, "occurred_at", detail)
+    if -ahead > KEPT:
+        detail = f"occurred_at: expected at most {KEPT // DAY} days ago, got {-ahead // DAY} days"
+        return Rejection(Reason.TIME_TOO_OLD, "occurred_at", detail)
+    return None
+
+
+def _take_control(ledger: Ledger, control: Control) -> None:
+    if control.kind is Kind.LIVE:
+        ledger.live = True
+    elif control.kind is Kind.ADOPT and control.version > ledger.versions.get(control.what, 0):
+        ledger.versions[control.what] = control.version
+    ledger.count("control")
+
+
+def _reject(step: Step, record: Record, rejection: Rejection) -> None:
+    step.dead.append(DeadLetter(record, rejection))
+    step.ledger.count("rejected")
+    step.ledger.count(f"rejected_{rejection.reason}")
