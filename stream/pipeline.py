@@ -8,6 +8,7 @@ through the model as one matrix whose rows do not touch each other, and bands fo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Final
 
 from schemas.home import home
@@ -50,9 +51,11 @@ class Pipeline:
         self.outcomes = tuple(outcomes)
         self.models = models
         self.partitions = partitions
+        self.schema = _schema(vectorizer, outcomes)
+        """Hash of what states are made with: their features, and the outcomes they hold bands of."""
         self._verdict = Verdict(vectorizer, outcomes, rules)
         self._signer = signer
-        self._silence = silence
+        self.silence = silence
 
     def decide(
         self,
@@ -75,7 +78,7 @@ class Pipeline:
             clock = max(ledger.clock, record.timestamp)
             if step.position.offset != record.offset:
                 step.position = Position(record.offset)  # the log skips offsets where it was compacted
-            if self._silence and not self._take_dues(step, clock, dues, states):
+            if self.silence and not self._take_dues(step, clock, dues, states):
                 break
             if isinstance(parsed, Event):
                 if parsed.customer_id in states:
@@ -157,6 +160,11 @@ class Pipeline:
         step.forwarded += len(value)
         step.ledger.count("forwarded")
         return True
+
+
+def _schema(vectorizer: Vectorizer, outcomes: Sequence[Outcome]) -> str:
+    names = ",".join(outcome.name for outcome in outcomes)
+    return blake2b(f"{vectorizer.schema_hash} {names}".encode(), digest_size=8).hexdigest()
 
 
 def _first_time(ledger: Ledger, origin: Origin) -> bool:

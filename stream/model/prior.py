@@ -20,12 +20,12 @@ from stream.model.linear import LinearModel
 
 BASIS: Final = "prior"
 
-ON_TARGET: Final[Mapping[str, float]] = {"7d": 0.3, "30d": 0.7, "90d": 0.9, "freshness": 1.2}
+ON_TARGET: Final[Mapping[str, float]] = {"7d": 0.2, "30d": 0.8, "90d": 1.2, "freshness": 0.8}
 """Weights of a type that the outcome counts: by window of its count, and of its freshness."""
-ENGAGED: Final[Mapping[str, float]] = {"1d": 0.1, "7d": 0.2, "30d": 0.2, "freshness": 0.3}
+ENGAGED: Final[Mapping[str, float]] = {"7d": 0.2, "30d": 0.2, "freshness": 0.2}
 """Weights of any other type in which the customer acts."""
 OVERALL: Final[Mapping[str, float]] = {
-    "freshness": 0.6,
+    "freshness": 0.3,
     "purchase_value_30d": 0.2,
     "purchase_value_90d": 0.2,
 }

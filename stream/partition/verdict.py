@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from schemas.outcomes import Outcome
 from schemas.rules import Rule
@@ -13,16 +12,8 @@ from stream.features.vector import Vectorizer
 from stream.model.banding import Banding
 from stream.model.linear import LinearModel
 from stream.model.reasons import Reasons
-from stream.partition.ledger import Ledger
 from stream.partition.outputs import Decision, Move, band_change, score, trigger
 from stream.partition.step import Scoring, Step
-
-
-class _Row(NamedTuple):
-    log_odds: list[int]
-    probabilities: list[int]
-    parts: list[list[int]]
-    raw: Sequence[float]
 
 
 class Verdict:
@@ -64,9 +55,11 @@ class Verdict:
                 model.version,
             )
             step.outputs.append(score(decision, self._outcomes, state.bands, state.probabilities))
-            for place, move in moves:
-                told = reasons.explain(scored.parts[number, place].tolist(), raw[number].tolist())
-                self._tell(decision, place, move, told, scoring, step)
+            if moves:
+                words = reasons.describe(raw[number].tolist())
+                parts = scored.parts[number].tolist()
+                for place, move in moves:
+                    self._tell(decision, place, move, reasons.explain(parts[place], words), scoring, step)
 
     def _moves(
         self, state: CustomerState, log_odds: list[int], probabilities: list[int], base: list[int]
@@ -106,7 +99,7 @@ class Verdict:
     ) -> None:
         identity, changed = band_change(decision, move, reasons)
         step.outputs.append(changed)
-        _count(step.ledger, "event" if scoring.event else "silence")
+        step.ledger.count("band_changes_event" if scoring.event else "band_changes_silence")
         if not scoring.live:
             return
         state = scoring.state
@@ -117,10 +110,3 @@ class Verdict:
             state.fired[number] = now
             step.outputs.append(trigger(decision, move, rule, identity))
             step.ledger.count("triggers")
-
-
-def _count(ledger: Ledger, cause: str) -> None:
-    ledger.count("band_changes")
-    ledger.count(f"band_changes_{cause}")
-
-

@@ -1,0 +1,1 @@
+"""Scores customers while things happen: touchpoints in, band changes and triggers out."""

@@ -1,0 +1,263 @@
+"""The owner of one partition: every step is stored at once or not at all, and nothing is published twice.
+
+N is the position in the store, C the offset committed in the log. A step is applied only under this owner's
+claim and only at the position it was computed from. Its outputs are stored with it (the outbox), and the
+next step waits until the broker has acknowledged them. C never passes an output that is not acknowledged.
+
+Taking over is the one way in, after an assignment, a refusal, a time-out and a failure alike: drop what is
+in memory, make sure of membership, claim, read N and the outbox, read C. N beyond C: publish the outbox
+again (same ids, same bodies). N before C (the store came back older, or empty): work silently up to C, for
+those outputs were acknowledged. docs/adr/0002 says why this is right, and how it was explored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+
+from schemas.home import home
+from stream.broker.port import Log
+from stream.errors import LogLostError
+from stream.features.codec import decode, encode
+from stream.features.state import CustomerState
+from stream.partition.control import Kind
+from stream.partition.dues import DueQueue
+from stream.partition.intake import Event, Reader, Record
+from stream.partition.ledger import Ledger, Position, decode_ledger, encode_ledger
+from stream.partition.outputs import Output
+from stream.partition.step import MOST_CUSTOMERS, Entry, Step
+from stream.pipeline import Pipeline
+from stream.store.port import Change, Store, Write
+
+_DUES_READ: Final = 2_000
+_LOOK_AHEAD: Final = 3_600
+"""Seconds of the log's time for which customers falling due are read ahead."""
+_outbox = msgspec.msgpack.Decoder(list[Output])
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What all owners of a worker share."""
+
+    pipeline: Pipeline
+    reader: Reader
+    store: Store
+    log: Log
+    wall: Callable[[], float]
+    """Seconds since 1970 by this machine's clock: decides when to append a tick, never what is decided."""
+    cached: int = 50_000
+
+
+class Owner:
+    """Works on one partition for as long as it holds the claim."""
+
+    def __init__(self, partition: int, parts: Parts) -> None:
+        self.partition = partition
+        self._parts = parts
+        self._claim = ""
+        self._position: Position | None = None
+        self._committed = 0
+        self._published = 0
+        self._ledger = Ledger()
+        self._dues = DueQueue()
+        self._states: dict[str, CustomerState] = {}
+        self._acks: asyncio.Task[None] | None = None
+        self._was_member = False
+        self.ready = False
+        """False: it must take over before it works."""
+
+    # -- taking over -----------------------------------------------------------------------------------
+
+    async def take_over(self) -> None:
+        """Make the partition this owner's, and get to where it stands."""
+        parts, partition = self._parts, self.partition
+        await self._drop()
+        if self._was_member:
+            # A former member must not claim: it would take the partition from its new owner, for ever.
+            await parts.log.commit({partition: self._committed})
+        self._claim = uuid4().hex
+        position, ledger, outbox = await parts.store.claim(partition, self._claim)
+        committed = await parts.log.committed(partition)
+        beginning = await parts.log.beginning(partition)
+        self._committed = beginning if committed is None else committed
+        self._was_member = True
+        self._check_log(position, beginning, await parts.log.end(partition))
+        self._position = position
+        self._ledger = decode_ledger(ledger)
+        self._check_features()
+        if position is not None and position > Position(self._committed) and outbox:
+            await parts.log.publish(_outbox.decode(outbox))
+        self._published = max(self._committed, position.offset if position else beginning)
+        parts.log.seek(partition, position.offset if position else beginning)
+        self.ready = True
+
+    async def _drop(self) -> None:
+        self.ready = False
+        acks, self._acks = self._acks, None
+        if acks is not None:
+            acks.cancel()
+            await asyncio.gather(acks, return_exceptions=True)
+        self._dues = DueQueue()
+        self._states = {}
+
+    def _check_log(self, position: Position | None, beginning: int, end: int) -> None:
+        start = position.offset if position else 0
+        if start < beginning:
+            raise LogLostError(
+                f"touchpoints, partition {self.partition}: the states end at offset {start}, "
+                f"the log begins at {beginning}; what lies between is lost",
+                "restore the log or the states, or start a new namespace",
+            )
+        if max(start, self._committed) > end:
+            raise LogLostError(
+                f"touchpoints, partition {self.partition}: offset {max(start, self._committed)} was reached, "
+                f"but the log ends at {end}; the topic was recreated",
+                "start a new namespace, or delete the old states and the group's offsets",
+            )
+
+    def _check_features(self) -> None:
+        mine = self._parts.pipeline.schema
+        if self._ledger.features and self._ledger.features != mine:
+            raise LogLostError(
+                f"partition {self.partition}: its states were made with other types, features or outcomes "
+                f"({self._ledger.features}, here {mine})",
+                "use the settings of the running deployment, or replay the log into a new namespace",
+            )
+        self._ledger.features = mine
+
+    # -- work ------------------------------------------------------------------------------------------
+
+    async def work(self, records: Sequence[Record]) -> None:
+        """Take in records that follow the position. With none, see that all is still ours."""
+        if not self.ready:
+            await self.take_over()
+            return  # the log was told to read from elsewhere: these records may not be the next
+        if not records:
+            await self._idle()
+        parse = self._parts.reader.parse
+        entries = [Entry(record, parse(record, self.partition)) for record in records]
+        done = 0
+        while done < len(entries):
+            done += await self._step(entries[done : done + 2 * MOST_CUSTOMERS])
+
+    async def _step(self, entries: Sequence[Entry]) -> int:
+        """One step over the next entries; how many of them are done."""
+        start = self._position or Position(entries[0].record.offset)
+        silent = entries[0].record.offset < self._committed
+        if silent:  # a step must not reach past C: what lies beyond is yet to be published
+            entries = [entry for entry in entries if entry.record.offset < self._committed]
+        await self._prepare(entries)
+        step = self._parts.pipeline.decide(
+            self.partition, start, entries, self._ledger, self._dues, self._states
+        )
+        if step.position == start:
+            return 0
+        if step.dead and not silent:
+            await self._parts.log.bury(self.partition, step.dead)
+        await self.acknowledged()
+        await self._apply(step)
+        if silent:
+            self._published = max(self._committed, step.position.offset)
+        else:
+            self._send(step)
+        return sum(entry.record.offset < step.position.offset for entry in entries)
+
+    async def _prepare(self, entries: Sequence[Entry]) -> None:
+        """Get the states that the next step may touch, and who is due meanwhile."""
+        parts, states = self._parts, self._states
+        clock = max(self._ledger.clock, max(entry.record.timestamp for entry in entries)) // 1000
+        await self._read_dues(clock)
+        wanted = dict.fromkeys(self._dues.until(clock, MOST_CUSTOMERS))
+        for entry in entries:
+            if isinstance(entry.parsed, Event) and entry.parsed.customer_id not in states:
+                wanted[entry.parsed.customer_id] = None
+        missing = [each for each in wanted if each not in states]
+        missing = [each for each in missing if home(each, parts.pipeline.partitions) == self.partition]
+        if not missing:
+            return
+        found = await parts.store.load(self.partition, self._claim, self._position, missing)
+        known = [(each, state) for each, state in zip(missing, found, strict=True) if state is not None]
+        layout, outcomes = parts.pipeline.vectorizer.layout, len(parts.pipeline.outcomes)
+        for state in decode(known, layout, outcomes):
+            states[state.customer_id] = state
+        for each in missing:
+            if each not in states:
+                states[each] = CustomerState(each, layout, outcomes)
+
+    async def _read_dues(self, clock: int) -> None:
+        dues = self._dues
+        if dues.horizon > clock or not self._parts.pipeline.silence:
+            return
+        first = dues.first()
+        if first is not None and first[0] <= clock:
+            return  # there is work before the horizon
+        found, horizon = await self._parts.store.due(
+            self.partition, self._claim, self._position, dues.horizon, clock + _LOOK_AHEAD, _DUES_READ
+        )
+        dues.extend(found, horizon)
+
+    async def _apply(self, step: Step) -> None:
+        changes = [
+            Change(customer_id, encode(state), step.due[customer_id])
+            for customer_id, state in step.changed.items()
+        ]
+        write = Write(
+            step.position, encode_ledger(step.ledger), msgspec.msgpack.encode(step.outputs), changes
+        )
+        await self._parts.store.apply(self.partition, self._claim, self._position, write)
+        self._position = step.position
+        self._forget(step)
+
+    def _forget(self, step: Step) -> None:
+        """Keep the states used last, up to the limit."""
+        states = self._states
+        for customer_id in step.changed:
+            states[customer_id] = states.pop(customer_id)
+        for customer_id in list(states)[: max(0, len(states) - self._parts.cached)]:
+            del states[customer_id]
+
+    # -- outputs ---------------------------------------------------------------------------------------
+
+    def _send(self, step: Step) -> None:
+        """Publish a step's outputs without waiting; the next step waits for them."""
+        if not step.outputs:
+            self._published = step.position.offset
+            return
+        self._acks = asyncio.create_task(self._publish(step.outputs, step.position.offset))
+
+    async def _publish(self, outputs: Sequence[Output], offset: int) -> None:
+        await self._parts.log.publish(outputs)
+        self._published = offset
+
+    async def acknowledged(self) -> None:
+        """Return when the outputs of the last step are acknowledged."""
+        if self._acks is not None:
+            await self._acks
+            self._acks = None
+
+    def to_commit(self) -> int | None:
+        """The next C, where it is to move: whole records only, whose outputs are acknowledged."""
+        return self._published if self.ready and self._published > self._committed else None
+
+    def committed(self, offset: int) -> None:
+        """The broker has taken C."""
+        self._committed = offset
+
+    async def _idle(self) -> None:
+        """Nothing to read: look whether the partition is still ours, and let time pass for those due."""
+        await self.acknowledged()
+        await self._parts.store.hold(self.partition, self._claim, self._position)
+        if not self._ledger.live or self._position is None:
+            return
+        now = int(self._parts.wall())
+        await self._read_dues(now)
+        first = self._dues.first()
+        if first is not None and first[0] <= now:
+            await self._parts.log.append(self.partition, Kind.TICK)
+
+

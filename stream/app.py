@@ -1,0 +1,144 @@
+"""The worker: a Faust app whose agent `score` gets whole batches from a source of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import faust
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from faust.app.base import BootStrategy
+
+from stream.agents.owner import Owner, Parts
+from stream.agents.source import Source
+from stream.broker import client, setup
+from stream.broker.log import KafkaLog
+from stream.broker.topics import Topics
+from stream.features.layout import Layout
+from stream.features.vector import Vectorizer
+from stream.model.prior import prior
+from stream.partition.control import Signer
+from stream.partition.intake import Reader
+from stream.pipeline import Pipeline
+from stream.settings import Settings
+from stream.store.redis import RedisStore
+
+
+def signer(settings: Settings, topics: Topics) -> Signer:
+    """Signs the control records of this deployment."""
+    return Signer(settings.control_key(), topics.touchpoints)
+
+
+def pipeline(settings: Settings, topics: Topics, partitions: int) -> Pipeline:
+    """The decision as these settings have it."""
+    vectorizer = Vectorizer(Layout(settings.registry))
+    models = {0: prior(settings.outcomes, vectorizer)}
+    return Pipeline(
+        vectorizer,
+        settings.outcomes,
+        settings.rules,
+        models,
+        signer(settings, topics),
+        partitions,
+        silence=settings.worker.silence,
+    )
+
+
+def store(settings: Settings, topics: Topics) -> RedisStore:
+    """The store of this namespace."""
+    redis = settings.redis
+    url = redis.url.get_secret_value()
+    return RedisStore(url, topics.space, cluster=redis.cluster, timeout=redis.timeout_seconds)
+
+
+class _Channels(BootStrategy):  # type: ignore[misc]
+    """Faust's own consumer and producer have nothing to do here, and without topics its conductor crashes."""
+
+    enable_kafka_consumer = False
+    enable_kafka_producer = False
+    enable_web = False
+
+
+class _App(faust.App):  # type: ignore[misc]
+    BootStrategy = _Channels
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Work until `stop` is set: then the batch under way is finished, committed, and the group left.
+
+    Raises a BandshiftError where it cannot start or go on.
+    """
+    topics = Topics(settings.namespace)
+    async with client.admin(settings.kafka) as admin:
+        partitions = await setup.partitions(admin, topics)
+    made = store(settings, topics)
+    try:
+        await made.standings([0])
+        async with (
+            client.producer(settings.kafka, batch=client.OUTPUTS_BATCH) as producer,
+            _consumer(settings, topics) as consumer,
+        ):
+            log = KafkaLog(consumer, producer, topics, signer(settings, topics))
+            parts = Parts(
+                pipeline(settings, topics, partitions),
+                Reader(settings.registry, signer(settings, topics)),
+                made,
+                log,
+                time.time,
+                settings.worker.cached_customers,
+            )
+            source = Source(
+                consumer, log, topics.touchpoints, lambda number: Owner(number, parts), settings.worker, partitions
+            )
+            consumer.subscribe([topics.touchpoints], listener=source)
+            await _serve(source, stop)
+    finally:
+        await made.close()
+
+
+async def _serve(source: Source, stop: asyncio.Event) -> None:
+    app = _App("bandshift", broker="kafka://", web_enabled=False, topic_disable_leader=True)
+    channel = app.channel(maxsize=1)
+
+    @app.agent(channel, name="score")  # type: ignore[untyped-decorator]
+    async def score(polls: Any) -> None:
+        async for poll in polls:
+            await poll.run()
+
+    await app.start()
+    try:
+        while not channel.subscriber_count:  # what is put before anyone listens vanishes
+            await asyncio.sleep(0.01)
+        app.flow_control.resume()  # suspended until told otherwise: put() would wait for ever
+        await source.run(channel.put, stop.is_set)
+    finally:
+        await app.stop()
+
+
+@asynccontextmanager
+async def _consumer(settings: Settings, topics: Topics) -> AsyncIterator[AIOKafkaConsumer]:
+    session = settings.worker.session_seconds * 1000
+    made = AIOKafkaConsumer(
+        **client.options(settings.kafka),
+        group_id=topics.group,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        session_timeout_ms=int(session),
+        heartbeat_interval_ms=int(session / 4),
+        # An owner that hangs is given up by its step's deadline; an idle standby must not be thrown out.
+        max_poll_interval_ms=86_400_000,
+        max_partition_fetch_bytes=4 << 20,
+    )
+    try:
+        await made.start()
+    except (KafkaError, OSError) as error:
+        await made.stop()
+        raise client.unreachable(settings.kafka, error) from error
+    try:
+        yield made
+    finally:
+        await made.stop()

@@ -1,0 +1,1 @@
+"""Kafka: topics, batches in, outputs out, dead letters."""

@@ -1,0 +1,86 @@
+"""How every Kafka client of bandshift connects."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from stream.errors import BrokerError
+from stream.settings import KafkaSettings
+
+TOUCHPOINTS_BATCH = 200_000
+"""Bytes of one produced batch: a batch counts as one record against the topic's 256 KiB."""
+OUTPUTS_BATCH = 900_000
+"""Of outputs and dead letters, whose topics take 1 MiB and more."""
+
+
+def options(kafka: KafkaSettings) -> dict[str, Any]:
+    """Keyword arguments that all aiokafka clients take."""
+    found: dict[str, Any] = {
+        "bootstrap_servers": kafka.bootstrap,
+        "security_protocol": kafka.security,
+        "request_timeout_ms": int(kafka.timeout_seconds * 1000),
+    }
+    if kafka.security in {"SSL", "SASL_SSL"}:
+        found["ssl_context"] = ssl.create_default_context(cafile=kafka.ca_file)
+    if kafka.security.startswith("SASL"):
+        password = kafka.password.get_secret_value() if kafka.password else None
+        found |= {
+            "sasl_mechanism": kafka.mechanism,
+            "sasl_plain_username": kafka.username,
+            "sasl_plain_password": password,
+        }
+    return found
+
+
+def unreachable(kafka: KafkaSettings, error: Exception) -> BrokerError:
+    """What to say when a client could not connect."""
+    return BrokerError(
+        f"Kafka at {kafka.bootstrap}: expected an answer, got {type(error).__name__}",
+        "start Kafka, or set BANDSHIFT_KAFKA__BOOTSTRAP (and __SECURITY, __USERNAME, __PASSWORD)",
+    )
+
+
+@asynccontextmanager
+async def producer(
+    kafka: KafkaSettings, *, batch: int = TOUCHPOINTS_BATCH, linger_ms: int = 0
+) -> AsyncIterator[AIOKafkaProducer]:
+    """A started, idempotent producer that waits for all replicas."""
+    made = AIOKafkaProducer(
+        **options(kafka),
+        acks="all",
+        enable_idempotence=True,
+        max_batch_size=batch,
+        max_request_size=4 << 20,
+        linger_ms=linger_ms,
+    )
+    try:
+        await made.start()
+    except (KafkaError, OSError) as error:
+        await made.stop()
+        raise unreachable(kafka, error) from error
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+@asynccontextmanager
+async def admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A started admin client."""
+    made = AIOKafkaAdminClient(**options(kafka))
+    try:
+        await made.start()
+    except (KafkaError, OSError) as error:
+        await made.close()
+        raise unreachable(kafka, error) from error
+    try:
+        yield made
+    finally:
+        await made.close()

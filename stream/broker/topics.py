@@ -1,0 +1,71 @@
+"""The topics of a namespace, as they must be set up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+_FOREVER: Final = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete"}
+_WEEK: Final = {"retention.ms": str(7 * 24 * 3600 * 1000), "cleanup.policy": "delete"}
+LIVE_CLOCK: Final = "LogAppendTime"
+HISTORY_CLOCK: Final = "CreateTime"
+CLOCK: Final = "message.timestamp.type"
+
+MOST_RECORD: Final = 256 * 1024
+"""Topic limit of `touchpoints`: four times what is taken, so that too large a record can be rejected at all."""
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Names and settings of the topics of one namespace (empty: the deployment itself)."""
+
+    namespace: str = ""
+
+    def name(self, kind: str) -> str:
+        """The full name of a kind of topic."""
+        return f"{self.namespace}.{kind}" if self.namespace else kind
+
+    @property
+    def touchpoints(self) -> str:
+        """Where touchpoints come in: the only input."""
+        return self.name("touchpoints")
+
+    @property
+    def dead_letters(self) -> str:
+        """Where touchpoints go that cannot be scored."""
+        return self.name("touchpoints-dlq")
+
+    @property
+    def scores(self) -> str:
+        """A record per scored touchpoint, and per band change in silence."""
+        return self.name("scores")
+
+    @property
+    def band_changes(self) -> str:
+        """A record per band change."""
+        return self.name("band-changes")
+
+    @property
+    def triggers(self) -> str:
+        """A record per fired rule."""
+        return self.name("triggers")
+
+    @property
+    def group(self) -> str:
+        """The workers' consumer group."""
+        return f"bandshift-{self.namespace}" if self.namespace else "bandshift"
+
+    @property
+    def space(self) -> str:
+        """What keeps this namespace's keys in the store apart."""
+        return self.namespace or "bandshift"
+
+    def declared(self) -> dict[str, dict[str, str]]:
+        """Name -> settings. A week's retention (Kafka's default) would make a rebuild impossible."""
+        return {
+            self.touchpoints: _FOREVER | {"max.message.bytes": str(MOST_RECORD), CLOCK: HISTORY_CLOCK},
+            self.dead_letters: _FOREVER | {"max.message.bytes": str(1 << 20)},
+            self.scores: _WEEK | {"max.message.bytes": str(4 << 20)},
+            self.band_changes: _FOREVER | {"max.message.bytes": str(4 << 20)},
+            self.triggers: _FOREVER | {"max.message.bytes": str(4 << 20)},
+        }
