@@ -66,6 +66,9 @@ class _Channels(BootStrategy):  # type: ignore[misc]
 class _App(faust.App):  # type: ignore[misc]
     BootStrategy = _Channels
 
+    async def _producer_flush(self, logger: Any) -> None:
+        """Faust's producer was never started; waiting for it to be empty would never end."""
+
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Work until `stop` is set: then the batch under way is finished, committed, and the group left.

@@ -1,0 +1,61 @@
+"""Rules for every test: where it lives says what it needs, and what needs real servers is never skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+_NEVER_SKIPPED = ("live", "browser")
+_TESTS = Path(__file__).parent
+
+
+def _room(path: Path) -> str | None:
+    """Which of the folders that must not skip `path` lies in, if any."""
+    inside = path.relative_to(_TESTS).parts if path.is_relative_to(_TESTS) else ()
+    return inside[0] if inside and inside[0] in _NEVER_SKIPPED else None
+
+
+_Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
+
+
+def _forbid_skip(report: _Report, path: Path) -> _Report:
+    """Turn a skipped test or module of such a folder into a failure that keeps the reason.
+
+    A live test that skips itself is a green light for something that was never tried.
+    """
+    room = _room(path)
+    expected_to_fail = hasattr(report, "wasxfail")
+    if room and report.skipped and not expected_to_fail:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"tests/{room} must not skip: set up what is missing instead. {reason}"
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of tests/live and tests/browser, so that `-m "not live"` works."""
+    for item in items:
+        room = _room(item.path)
+        if room:
+            item.add_marker(room)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Forbid skips inside a test, its fixtures and its marks."""
+    return _forbid_skip((yield), item.path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Forbid skips of a whole module."""
+    return _forbid_skip((yield), collector.path)
