@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer
@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
 
 from stream.agents.owner import Owner, Parts
-from stream.agents.source import Source
+from stream.agents.source import Put, Source
 from stream.broker import client, setup
 from stream.broker.log import KafkaLog
 from stream.broker.topics import Topics
@@ -55,7 +55,7 @@ def store(settings: Settings, topics: Topics) -> RedisStore:
     return RedisStore(url, topics.space, cluster=redis.cluster, timeout=redis.timeout_seconds)
 
 
-class _Channels(BootStrategy):  # type: ignore[misc]
+class _Channels(BootStrategy):
     """Faust's own consumer and producer have nothing to do here, and without topics its conductor crashes."""
 
     enable_kafka_consumer = False
@@ -63,7 +63,7 @@ class _Channels(BootStrategy):  # type: ignore[misc]
     enable_web = False
 
 
-class _App(faust.App):  # type: ignore[misc]
+class _App(faust.App):
     BootStrategy = _Channels
 
     async def _producer_flush(self, logger: Any) -> None:
@@ -95,7 +95,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 settings.worker.cached_customers,
             )
             source = Source(
-                consumer, log, topics.touchpoints, lambda number: Owner(number, parts), settings.worker, partitions
+                consumer,
+                log,
+                topics.touchpoints,
+                lambda number: Owner(number, parts),
+                settings.worker,
+                partitions,
             )
             consumer.subscribe([topics.touchpoints], listener=source)
             await _serve(source, stop)
@@ -107,17 +112,17 @@ async def _serve(source: Source, stop: asyncio.Event) -> None:
     app = _App("bandshift", broker="kafka://", web_enabled=False, topic_disable_leader=True)
     channel = app.channel(maxsize=1)
 
-    @app.agent(channel, name="score")  # type: ignore[untyped-decorator]
+    @app.agent(channel, name="score")
     async def score(polls: Any) -> None:
         async for poll in polls:
             await poll.run()
 
     await app.start()
     try:
-        while not channel.subscriber_count:  # what is put before anyone listens vanishes
+        while not channel.subscriber_count:  # noqa: ASYNC110 -- Faust tells nobody; what is put before vanishes
             await asyncio.sleep(0.01)
         app.flow_control.resume()  # suspended until told otherwise: put() would wait for ever
-        await source.run(channel.put, stop.is_set)
+        await source.run(cast("Put", channel.put), stop.is_set)
     finally:
         await app.stop()
 

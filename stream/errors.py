@@ -36,7 +36,7 @@ class BrokerError(BandshiftError):
 
 
 class NotAMemberError(BrokerError):
-    """This process is no longer a member of its consumer group."""
+    """The process is no longer a member of its consumer group."""
 
 
 class LogLostError(BrokerError):

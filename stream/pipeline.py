@@ -77,7 +77,9 @@ class Pipeline:
             record, parsed = entry
             clock = max(ledger.clock, record.timestamp)
             if step.position.offset != record.offset:
-                step.position = Position(record.offset)  # the log skips offsets where it was compacted
+                step.position = Position(
+                    record.offset
+                )  # the log skips offsets where it was compacted
             if self.silence and not self._take_dues(step, clock, dues, states):
                 break
             if isinstance(parsed, Event):
@@ -117,7 +119,13 @@ class Pipeline:
         return not step.wants_dues
 
     def _take_event(
-        self, step: Step, record: Record, event: Event, clock: int, dues: DueQueue, state: CustomerState
+        self,
+        step: Step,
+        record: Record,
+        event: Event,
+        clock: int,
+        dues: DueQueue,
+        state: CustomerState,
     ) -> None:
         ledger, now = step.ledger, clock // 1000 + state.shift
         if event.origin is not None and not _first_time(ledger, event.origin):
@@ -128,7 +136,9 @@ class Pipeline:
             ledger.count("duplicates")
         else:
             state.advance(now)
-            state.add(event.hash, event.kind, event.stage, event.happened + state.shift, event.cents)
+            state.add(
+                event.hash, event.kind, event.stage, event.happened + state.shift, event.cents
+            )
             self._scored(step, state, clock, event, dues)
             ledger.count("scored")
 
@@ -143,7 +153,9 @@ class Pipeline:
         """Note a moment at which the customer is scored, and when the next one is due."""
         offset, cursor = step.position
         live = step.ledger.live
-        step.scorings.append(Scoring(state, state.snapshot(), decided_ms, offset, cursor, event, live))
+        step.scorings.append(
+            Scoring(state, state.snapshot(), decided_ms, offset, cursor, event, live)
+        )
         step.changed[state.customer_id] = state
         due = state.due() - state.shift
         step.due[state.customer_id] = due
@@ -156,7 +168,9 @@ class Pipeline:
             return False
         kept = tuple((name, text or b"") for name, text in record.headers if name not in _OWN)
         headers = kept + self._signer.forward(target, Origin(partition, record.offset), value)
-        step.outputs.append(Output(TOUCHPOINTS, target, record.key, value, headers, record.timestamp))
+        step.outputs.append(
+            Output(TOUCHPOINTS, target, record.key, value, headers, record.timestamp)
+        )
         step.forwarded += len(value)
         step.ledger.count("forwarded")
         return True
@@ -169,16 +183,19 @@ def _schema(vectorizer: Vectorizer, outcomes: Sequence[Outcome]) -> str:
 
 def _first_time(ledger: Ledger, origin: Origin) -> bool:
     """Whether a forwarded touchpoint is new here: a partition forwards in the order of its offsets."""
-    if origin.offset <= ledger.origins.get(origin.partition, -1):
+    name = str(origin.partition)
+    if origin.offset <= ledger.origins.get(name, -1):
         return False
-    ledger.origins[origin.partition] = origin.offset
+    ledger.origins[name] = origin.offset
     return True
 
 
 def _check_time(event: Event, clock: int) -> Rejection | None:
     ahead = event.happened - clock // 1000
     if ahead > AHEAD:
-        detail = f"occurred_at: expected at most {AHEAD} seconds ahead of the log's clock, got {ahead}"
+        detail = (
+            f"occurred_at: expected at most {AHEAD} seconds ahead of the log's clock, got {ahead}"
+        )
         return Rejection(Reason.TIME_AHEAD, "occurred_at", detail)
     if -ahead > KEPT:
         detail = f"occurred_at: expected at most {KEPT // DAY} days ago, got {-ahead // DAY} days"

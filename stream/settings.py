@@ -32,11 +32,19 @@ DEFAULT_OUTCOMES: tuple[Outcome, ...] = (
         base_rate=0.01,
         cuts=(0.01, 0.03, 0.08, 0.2),
     ),
-    Outcome(name="churn", horizon_days=28, kind="absence", base_rate=0.8, cuts=(0.05, 0.15, 0.35, 0.65)),
+    Outcome(
+        name="churn", horizon_days=28, kind="absence", base_rate=0.8, cuts=(0.05, 0.15, 0.35, 0.65)
+    ),
 )
 DEFAULT_RULES: tuple[Rule, ...] = (
     Rule(name="win-back", outcome="churn", band=Band.HIGH, direction="up", cooldown_hours=168),
-    Rule(name="ask-for-referral", outcome="purchase", band=Band.VERY_HIGH, direction="up", cooldown_hours=720),
+    Rule(
+        name="ask-for-referral",
+        outcome="purchase",
+        band=Band.VERY_HIGH,
+        direction="up",
+        cooldown_hours=720,
+    ),
 )
 
 

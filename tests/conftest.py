@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.engines"]
 
 _NEVER_SKIPPED = ("live", "browser")
 _TESTS = Path(__file__).parent

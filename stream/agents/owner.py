@@ -129,6 +129,14 @@ class Owner:
                 "use the settings of the running deployment, or replay the log into a new namespace",
             )
         self._ledger.features = mine
+        partitions = self._parts.pipeline.partitions
+        if self._ledger.partitions not in {0, partitions}:
+            raise LogLostError(
+                f"touchpoints: the states were made with {self._ledger.partitions} partitions, "
+                f"now there are {partitions}; customers' homes have moved",
+                "replay the log into a namespace with that many partitions",
+            )
+        self._ledger.partitions = partitions
 
     # -- work ------------------------------------------------------------------------------------------
 
@@ -170,18 +178,22 @@ class Owner:
     async def _prepare(self, entries: Sequence[Entry]) -> None:
         """Get the states that the next step may touch, and who is due meanwhile."""
         parts, states = self._parts, self._states
-        clock = max(self._ledger.clock, max(entry.record.timestamp for entry in entries)) // 1000
+        clock = max(self._ledger.clock, *(entry.record.timestamp for entry in entries)) // 1000
         await self._read_dues(clock)
         wanted = dict.fromkeys(self._dues.until(clock, MOST_CUSTOMERS))
         for entry in entries:
             if isinstance(entry.parsed, Event) and entry.parsed.customer_id not in states:
                 wanted[entry.parsed.customer_id] = None
         missing = [each for each in wanted if each not in states]
-        missing = [each for each in missing if home(each, parts.pipeline.partitions) == self.partition]
+        missing = [
+            each for each in missing if home(each, parts.pipeline.partitions) == self.partition
+        ]
         if not missing:
             return
         found = await parts.store.load(self.partition, self._claim, self._position, missing)
-        known = [(each, state) for each, state in zip(missing, found, strict=True) if state is not None]
+        known = [
+            (each, state) for each, state in zip(missing, found, strict=True) if state is not None
+        ]
         layout, outcomes = parts.pipeline.vectorizer.layout, len(parts.pipeline.outcomes)
         for state in decode(known, layout, outcomes):
             states[state.customer_id] = state
@@ -197,7 +209,12 @@ class Owner:
         if first is not None and first[0] <= clock:
             return  # there is work before the horizon
         found, horizon = await self._parts.store.due(
-            self.partition, self._claim, self._position, dues.horizon, clock + _LOOK_AHEAD, _DUES_READ
+            self.partition,
+            self._claim,
+            self._position,
+            dues.horizon,
+            clock + _LOOK_AHEAD,
+            _DUES_READ,
         )
         dues.extend(found, horizon)
 
@@ -259,5 +276,3 @@ class Owner:
         first = self._dues.first()
         if first is not None and first[0] <= now:
             await self._parts.log.append(self.partition, Kind.TICK)
-
-

@@ -58,6 +58,9 @@ class Poll:
             self.failed(owner, error)
 
 
+Put = Callable[[Poll], Awaitable[Any]]
+
+
 class Source(ConsumerRebalanceListener):  # type: ignore[misc]
     """Polls, hands out, commits; keeps an owner per assigned partition."""
 
@@ -110,7 +113,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
     # -- the loop ----------------------------------------------------------------------------------------
 
-    async def run(self, put: Callable[[Poll], Awaitable[Any]], stopping: Callable[[], bool]) -> None:
+    async def run(self, put: Put, stopping: Callable[[], bool]) -> None:
         """Poll until told to stop; then finish the batch and commit. Raises what the worker cannot mend."""
         loop = asyncio.get_running_loop()
         committed = checked = loop.time()
@@ -139,7 +142,9 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         resting = {partition for partition, until in self._rests.items() if until > now}
         owners = [owner for partition, owner in self.owners.items() if partition not in resting]
         ready = [TopicPartition(self._topic, owner.partition) for owner in owners if owner.ready]
-        work: list[tuple[Owner, Sequence[Record]]] = [(owner, ()) for owner in owners if not owner.ready]
+        work: list[tuple[Owner, Sequence[Record]]] = [
+            (owner, ()) for owner in owners if not owner.ready
+        ]
         found = await self._read(ready, wait=not work)
         for owner in owners:
             records = found.get(owner.partition)
@@ -151,7 +156,9 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._looked[owner.partition] = now
         return Poll(work, self._settings.step_seconds, self._failed)
 
-    async def _read(self, ready: list[TopicPartition], *, wait: bool) -> dict[int, Sequence[Record]]:
+    async def _read(
+        self, ready: list[TopicPartition], *, wait: bool
+    ) -> dict[int, Sequence[Record]]:
         if not ready:
             if wait:
                 await asyncio.sleep(0.05)
@@ -176,7 +183,9 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         if isinstance(error, LogLostError):
             self._fatal = error
         elif isinstance(error, BandshiftError | TimeoutError):
-            logger.warning("partition %d: taken over again: %s", partition, error or type(error).__name__)
+            logger.warning(
+                "partition %d: taken over again: %s", partition, str(error) or type(error).__name__
+            )
         else:
             logger.error("partition %d: %s", partition, type(error).__name__, exc_info=error)
         self._rests[partition] = asyncio.get_running_loop().time() + _REST_SECONDS

@@ -34,7 +34,9 @@ class Kept:
     """The original ones."""
 
 
-def row(topic: str, partition: int, dead: DeadLetter) -> tuple[bytes | None, bytes | None, Headers, int | None]:
+def row(
+    topic: str, partition: int, dead: DeadLetter
+) -> tuple[bytes | None, bytes | None, Headers, int | None]:
     """Key, value, headers and timestamp of the record that keeps a dead letter."""
     record, rejection = dead
     identity = output_id("dead-letter", topic, str(partition), str(record.offset))
@@ -56,9 +58,13 @@ def row(topic: str, partition: int, dead: DeadLetter) -> tuple[bytes | None, byt
     return record.key, value, tuple(headers), None
 
 
-def read(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> Kept | None:
+def read(
+    key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]
+) -> Kept | None:
     """The dead letter in a record of the dead-letter topic, or None if it is something else."""
-    own = {name.removeprefix(PREFIX): text or b"" for name, text in headers if name.startswith(PREFIX)}
+    own = {
+        name.removeprefix(PREFIX): text or b"" for name, text in headers if name.startswith(PREFIX)
+    }
     if "reason" not in own:
         return None
     text = {name: found.decode("utf-8", "replace") for name, found in own.items()}
@@ -72,5 +78,7 @@ def read(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, by
         offset=int(text.get("offset", -1)),
         key=key,
         value=None if "null" in own else value,
-        headers=tuple((name, found or b"") for name, found in headers if not name.startswith(PREFIX)),
+        headers=tuple(
+            (name, found or b"") for name, found in headers if not name.startswith(PREFIX)
+        ),
     )

@@ -54,7 +54,9 @@ class KafkaLog:
 
     async def commit(self, offsets: Mapping[int, int]) -> None:
         with _answering():
-            await self._consumer.commit({self._tp(partition): offset for partition, offset in offsets.items()})
+            await self._consumer.commit(
+                {self._tp(partition): offset for partition, offset in offsets.items()}
+            )
 
     def seek(self, partition: int, offset: int) -> None:
         with _answering():

@@ -33,12 +33,19 @@ async def _counts(admin: AIOKafkaAdminClient, topics: Topics) -> dict[str, int]:
     return {name: len(found.get(name, {}).get("partitions", ())) for name in wanted}
 
 
-async def create(admin: AIOKafkaAdminClient, topics: Topics, count: int, replication: int) -> list[str]:
+async def create(
+    admin: AIOKafkaAdminClient, topics: Topics, count: int, replication: int
+) -> list[str]:
     """Create what is missing, with declared settings; returns the names of the created ones."""
     counts = await _counts(admin, topics)
     missing = [name for name, found in counts.items() if not found]
     new = [
-        NewTopic(name, counts[topics.touchpoints] or count, replication, topic_configs=topics.declared()[name])
+        NewTopic(
+            name,
+            counts[topics.touchpoints] or count,
+            replication,
+            topic_configs=topics.declared()[name],
+        )
         for name in missing
     ]
     if new:
@@ -46,7 +53,9 @@ async def create(admin: AIOKafkaAdminClient, topics: Topics, count: int, replica
         for name, code, *message in answer.topic_errors:
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:
-                raise BrokerError(f"Kafka: topic {name} was not created: {' '.join(filter(None, message))}")
+                raise BrokerError(
+                    f"Kafka: topic {name} was not created: {' '.join(filter(None, message))}"
+                )
     return missing
 
 
@@ -80,6 +89,10 @@ async def clock(admin: AIOKafkaAdminClient, topics: Topics) -> str:
 async def set_live_clock(admin: AIOKafkaAdminClient, topics: Topics) -> None:
     """From now on the broker stamps touchpoints, so that no producer can turn the clock."""
     settings = dict(topics.declared()[topics.touchpoints]) | {CLOCK: LIVE_CLOCK}
-    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topics.touchpoints, settings)])
+    await admin.alter_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, topics.touchpoints, settings)]
+    )
     if await clock(admin, topics) != LIVE_CLOCK:
-        raise BrokerError(f"Kafka: expected {topics.touchpoints} to take {CLOCK}={LIVE_CLOCK}, it did not")
+        raise BrokerError(
+            f"Kafka: expected {topics.touchpoints} to take {CLOCK}={LIVE_CLOCK}, it did not"
+        )

@@ -63,7 +63,8 @@ class Topics:
     def declared(self) -> dict[str, dict[str, str]]:
         """Name -> settings. A week's retention (Kafka's default) would make a rebuild impossible."""
         return {
-            self.touchpoints: _FOREVER | {"max.message.bytes": str(MOST_RECORD), CLOCK: HISTORY_CLOCK},
+            self.touchpoints: _FOREVER
+            | {"max.message.bytes": str(MOST_RECORD), CLOCK: HISTORY_CLOCK},
             self.dead_letters: _FOREVER | {"max.message.bytes": str(1 << 20)},
             self.scores: _WEEK | {"max.message.bytes": str(4 << 20)},
             self.band_changes: _FOREVER | {"max.message.bytes": str(4 << 20)},

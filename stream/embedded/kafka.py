@@ -76,7 +76,8 @@ class EmbeddedKafka(EmbeddedServer):
         write_arguments(arguments, self._jars, [*self._archive_options(), *quick])
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = ["kafka.tools.StorageTool", "format", "--standalone"]
-        tool += ["--cluster-id", cluster, "--config", str(properties)]
+        # One word: an id that begins with "-", as one in 64 does, would be read as an option.
+        tool += [f"--cluster-id={cluster}", f"--config={properties}"]
         self._child = Child(
             [java_program(), f"@{arguments}", *tool], directory=self.directory, log=self.log
         )

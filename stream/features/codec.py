@@ -77,7 +77,9 @@ def _pack_tiles(state: CustomerState) -> bytes:
     ))  # fmt: skip
 
 
-def decode(customers: Sequence[tuple[str, bytes]], layout: Layout, outcomes: int) -> list[CustomerState]:
+def decode(
+    customers: Sequence[tuple[str, bytes]], layout: Layout, outcomes: int
+) -> list[CustomerState]:
     """The states of several customers, given as (id, bytes).
 
     Raises UnreadableStateError for bytes of another version or of another number of outcomes.
@@ -104,7 +106,9 @@ def _read(customer_id: str, data: bytes, layout: Layout, outcomes: int) -> Custo
     state = CustomerState(customer_id, layout, outcomes)
     version, scored, fired, ids, *times = _HEAD.unpack_from(data)
     if version != VERSION or scored != outcomes:
-        message = f"state of version {version} with {scored} outcomes, expected {VERSION} with {outcomes}"
+        message = (
+            f"state of version {version} with {scored} outcomes, expected {VERSION} with {outcomes}"
+        )
         raise UnreadableStateError(message)
     state.at, state.first, state.purchases, state.first_purchase, state.last_purchase = times
     begin = _read_tiles(state, data, _HEAD.size)
@@ -141,7 +145,9 @@ def _read_tiles(state: CustomerState, data: bytes, begin: int) -> int:
     else:
         state.values.frombytes(bytes(state.values.itemsize * tiles))
         values = array(state.values.typecode, data[ends[3] : ends[4]])
-        for index, value in zip(compress(count(), map((1).__and__, state.keys)), values, strict=True):
+        for index, value in zip(
+            compress(count(), map((1).__and__, state.keys)), values, strict=True
+        ):
             state.values[index] = value
     return ends[4]
 
@@ -158,10 +164,14 @@ def _sum(states: Sequence[CustomerState], layout: Layout) -> NDArray[np.float64]
     values = np.array(list(chain.from_iterable(state.values for state in states)), np.float64)
     ages = np.repeat([state.at for state in states], lengths) - (keys >> CODE_BITS) * FINE
     # Windows lie in one another: a tile is added to the narrowest that holds it, then carried outwards.
-    ring = np.repeat(np.arange(number) * windows, lengths) + np.searchsorted(_REACHES, ages, "right")
+    ring = np.repeat(np.arange(number) * windows, lengths) + np.searchsorted(
+        _REACHES, ages, "right"
+    )
     kind, stage = keys >> 3 & 63, keys >> 1 & 3
 
-    def total(columns: int, column: NDArray[np.int64], amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+    def total(
+        columns: int, column: NDArray[np.int64], amounts: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         sums = np.bincount(ring * columns + column, amounts, number * windows * columns)
         return sums.reshape(number, windows, columns).cumsum(axis=1)
 

@@ -104,16 +104,19 @@ def _ages(rows: Rows, layout: Layout, last_hours: Rows) -> NDArray[np.int64]:
     hour = rows[:, layout.fact("at")].astype(np.int64)[:, None] // HOUR
     days = hour // 24 - last // 24
     young, old = np.maximum(hour - last, 0), HOURS_COUNTED + np.minimum(days, 92)
-    return np.where(days < 2, young, old)  # noqa: PLR2004
+    return np.where(days < 2, young, old)
 
 
 def _rhythm_features(_: Layout) -> Iterator[Feature]:
     yield Feature("tenure", ACTIVITY, "time since the first touchpoint", "days", "", log1p(90))
+    yield Feature("purchase_gap", PURCHASES, "mean time between purchases", "days", "", log1p(90))
     yield Feature(
-        "purchase_gap", PURCHASES, "mean time between purchases", "days", "", log1p(90)
-    )
-    yield Feature(
-        "purchase_gap_ratio", PURCHASES, "time since the last purchase over the mean gap", "ratio", "", log1p(4)
+        "purchase_gap_ratio",
+        PURCHASES,
+        "time since the last purchase over the mean gap",
+        "ratio",
+        "",
+        log1p(4),
     )
 
 
@@ -121,11 +124,14 @@ def _rhythm(rows: Rows, layout: Layout) -> Rows:
     first, purchases, first_purchase, last_purchase, at = rows[:, layout.facts :].T
     tenure = np.where(first > 0, at // DAY - first // DAY, 0.0)
     gaps = np.maximum(purchases - 1, 0)
-    mean = np.divide(last_purchase - first_purchase, gaps * DAY, out=np.zeros_like(at), where=gaps > 0)
+    mean = np.divide(
+        last_purchase - first_purchase, gaps * DAY, out=np.zeros_like(at), where=gaps > 0
+    )
     present = _AGES.take(_ages(rows, layout, last_purchase[:, None] // HOUR)[:, 0]) / 24
     ratio = np.divide(present, mean, out=np.zeros_like(at), where=mean > 0)
     return np.stack(
-        (np.log1p(tenure) / log1p(90), np.log1p(mean) / log1p(90), np.log1p(ratio) / log1p(4)), axis=1
+        (np.log1p(tenure) / log1p(90), np.log1p(mean) / log1p(90), np.log1p(ratio) / log1p(4)),
+        axis=1,
     )
 
 

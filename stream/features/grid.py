@@ -72,7 +72,7 @@ AGE_STEPS: Final[tuple[int, ...]] = (
 def age_index(hour: int, last_hour: int) -> int:
     """Where the age of something seen in `last_hour` stands in AGE_STEPS, in `hour`."""
     days = hour // 24 - last_hour // 24
-    if days < 2:  # noqa: PLR2004
+    if days < 2:
         return max(0, hour - last_hour)
     return HOURS_COUNTED + min(days, _DAYS_COUNTED)
 
@@ -82,4 +82,3 @@ NEXT_HOUR_STEP: Final[tuple[int, ...]] = tuple(
 )
 """By age in hours: the age at which the next hourly step is taken. Older ages move at day edges only."""
 HOURLY: Final = len(NEXT_HOUR_STEP)
-

@@ -40,7 +40,11 @@ class Layout:
 
     def _columns(self, kind: int, stage: int, window: int) -> tuple[int, int, int]:
         counts = window * self.per_window
-        return counts + kind, counts + self.types + stage, self.values + window * len(STAGES) + stage
+        return (
+            counts + kind,
+            counts + self.types + stage,
+            self.values + window * len(STAGES) + stage,
+        )
 
     def fact(self, name: str) -> int:
         """The column of one fact."""

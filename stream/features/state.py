@@ -39,9 +39,26 @@ class CustomerState:
     """One customer. Times are local seconds (see `grid`); `at` is how far time has been taken in."""
 
     __slots__ = (
-        "at", "bands", "begins", "counts", "customer_id", "edge", "first", "first_purchase", "fired",
-        "ids", "keys", "last", "last_purchase", "layout", "packed", "probabilities", "purchases",
-        "row", "shift", "values",
+        "at",
+        "bands",
+        "begins",
+        "counts",
+        "customer_id",
+        "edge",
+        "fired",
+        "first",
+        "first_purchase",
+        "ids",
+        "keys",
+        "last",
+        "last_purchase",
+        "layout",
+        "packed",
+        "probabilities",
+        "purchases",
+        "row",
+        "shift",
+        "values",
     )  # fmt: skip
 
     def __init__(self, customer_id: str, layout: Layout, outcomes: int) -> None:

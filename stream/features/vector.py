@@ -23,7 +23,9 @@ class Vectorizer:
         self.layout = layout
         declared = [feature for entry in DECLARED for feature in entry.features(layout)]
         names = list(dict.fromkeys(feature.family for feature in declared))
-        order = sorted(range(len(declared)), key=lambda column: names.index(declared[column].family))
+        order = sorted(
+            range(len(declared)), key=lambda column: names.index(declared[column].family)
+        )
         self._order = np.array(order)
         self.features: tuple[Feature, ...] = tuple(declared[column] for column in order)
         self.families: dict[str, slice] = {}

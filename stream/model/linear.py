@@ -53,9 +53,7 @@ class LinearModel:
         self._used = used
         self._weights = weights[:, used] * MILLION
         self.families: tuple[str, ...] = tuple(
-            name
-            for name, columns in vectorizer.families.items()
-            if weights[:, columns].any()
+            name for name, columns in vectorizer.families.items() if weights[:, columns].any()
         )
         self._starts = np.searchsorted(
             used, [vectorizer.families[name].start for name in self.families]

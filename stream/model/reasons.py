@@ -78,7 +78,11 @@ def _many(number: int, unit: str) -> str:
 def _age(hours: int) -> str:
     if hours < 1:
         return "within the hour"
-    return f"{_many(hours, 'hour')} ago" if hours < DAY // HOUR else f"{_many(hours * HOUR // DAY, 'day')} ago"
+    return (
+        f"{_many(hours, 'hour')} ago"
+        if hours < DAY // HOUR
+        else f"{_many(hours * HOUR // DAY, 'day')} ago"
+    )
 
 
 _AGES: Final = tuple(_age(hours) for hours in AGE_STEPS)

@@ -64,7 +64,9 @@ class Signer:
         framed = b"".join(len(part).to_bytes(4, "big") + part for part in (self._topic, *parts))
         return hmac.digest(self._key, framed, "sha256").hex().encode()
 
-    def control(self, partition: int, kind: Kind, what: str = "", version: int = 0) -> tuple[bytes | None, Headers]:
+    def control(
+        self, partition: int, kind: Kind, what: str = "", version: int = 0
+    ) -> tuple[bytes | None, Headers]:
         """Value and headers of a control record for one partition."""
         value = msgspec.json.encode({"what": what, "version": version}) if what else None
         signature = self._sign(b"control", b"%d" % partition, kind.encode(), value or b"")
@@ -73,9 +75,14 @@ class Signer:
     def forward(self, partition: int, origin: Origin, value: bytes) -> Headers:
         """Headers that carry a touchpoint's origin to its home."""
         where = str(origin).encode()
-        return ((ORIGIN, where), (SIGNATURE, self._sign(b"origin", b"%d" % partition, where, value)))
+        return (
+            (ORIGIN, where),
+            (SIGNATURE, self._sign(b"origin", b"%d" % partition, where, value)),
+        )
 
-    def read_control(self, partition: int, headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Control | None:
+    def read_control(
+        self, partition: int, headers: Iterable[tuple[str, bytes]], value: bytes | None
+    ) -> Control | None:
         """The control record, or None where its signature does not hold for this partition."""
         found = dict(headers)
         kind = found[CONTROL]
@@ -85,7 +92,9 @@ class Signer:
         body = msgspec.json.decode(value) if value else {}
         return Control(Kind(kind.decode()), body.get("what", ""), body.get("version", 0))
 
-    def read_origin(self, partition: int, headers: Iterable[tuple[str, bytes]], value: bytes) -> Origin | None:
+    def read_origin(
+        self, partition: int, headers: Iterable[tuple[str, bytes]], value: bytes
+    ) -> Origin | None:
         """Where a forwarded touchpoint came from, or None where the signature does not hold."""
         found = dict(headers)
         where = found[ORIGIN]

@@ -71,7 +71,9 @@ class Reader:
         if value is None:
             detail = "record: expected a touchpoint, got a null value without a control header"
             return Rejection(Reason.NULL_VALUE, "record", detail)
-        touchpoint = read(value, self._registry, dict(headers)) if headers else read(value, self._registry)
+        touchpoint = (
+            read(value, self._registry, dict(headers)) if headers else read(value, self._registry)
+        )
         if isinstance(touchpoint, Rejection):
             return touchpoint
         place = self._registry.places[touchpoint.type]

@@ -34,10 +34,12 @@ class Ledger(msgspec.Struct):
     clock: int = 0
     live: bool = False
     versions: dict[str, int] = {}
-    origins: dict[int, int] = {}
+    origins: dict[str, int] = {}
     counts: dict[str, int] = {}
     features: str = ""
-    """Hash of the list of features that the states were made with."""
+    """Hash of what the states were made with: their features and outcomes."""
+    partitions: int = 0
+    """How many partitions the topic had then; 0 before the first step."""
 
     def count(self, what: str) -> None:
         """Add one to a count."""

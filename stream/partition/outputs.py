@@ -97,7 +97,9 @@ class Decision(NamedTuple):
         return Output(topic, self.partition, key, _encode(envelope), CONTENT_TYPE)
 
 
-def score(decision: Decision, outcomes: Sequence[Outcome], bands: Sequence[int], chances: Sequence[int]) -> Output:
+def score(
+    decision: Decision, outcomes: Sequence[Outcome], bands: Sequence[int], chances: Sequence[int]
+) -> Output:
     """All scores of one decision; `chances` are probabilities in millionths."""
     data = decision.body()
     data["scores"] = [
@@ -135,7 +137,9 @@ class Move(NamedTuple):
         }
 
 
-def band_change(decision: Decision, move: Move, reasons: list[dict[str, Any]]) -> tuple[str, Output]:
+def band_change(
+    decision: Decision, move: Move, reasons: list[dict[str, Any]]
+) -> tuple[str, Output]:
     """The id and the record of a band change."""
     data = decision.body() | move.body()
     data["previous_probability"] = None if move.came_from == UNSCORED else move.previous / MILLION

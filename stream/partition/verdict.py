@@ -19,7 +19,9 @@ from stream.partition.step import Scoring, Step
 class Verdict:
     """Puts scored customers into bands, and says what moved."""
 
-    def __init__(self, vectorizer: Vectorizer, outcomes: Sequence[Outcome], rules: Sequence[Rule]) -> None:
+    def __init__(
+        self, vectorizer: Vectorizer, outcomes: Sequence[Outcome], rules: Sequence[Rule]
+    ) -> None:
         self._vectorizer = vectorizer
         self._outcomes = tuple(outcomes)
         self._bandings = tuple(Banding(outcome) for outcome in outcomes)
@@ -59,7 +61,9 @@ class Verdict:
                 words = reasons.describe(raw[number].tolist())
                 parts = scored.parts[number].tolist()
                 for place, move in moves:
-                    self._tell(decision, place, move, reasons.explain(parts[place], words), scoring, step)
+                    self._tell(
+                        decision, place, move, reasons.explain(parts[place], words), scoring, step
+                    )
 
     def _moves(
         self, state: CustomerState, log_odds: list[int], probabilities: list[int], base: list[int]

@@ -30,7 +30,9 @@ class _Script:
 class RedisStore:
     """A `Store` over redis-py. `space` keeps the keys of one namespace apart from another's."""
 
-    def __init__(self, url: str, space: str, *, cluster: bool = False, timeout: float = 5.0) -> None:
+    def __init__(
+        self, url: str, space: str, *, cluster: bool = False, timeout: float = 5.0
+    ) -> None:
         connect: Any = RedisCluster if cluster else Redis
         self.client: Any = connect.from_url(
             url, socket_timeout=timeout, socket_connect_timeout=timeout, protocol=2
@@ -54,7 +56,9 @@ class RedisStore:
             for _ in range(2):
                 if script.sha:
                     try:
-                        return await self.client.execute_command("EVALSHA", script.sha, len(keys), *keys, *args)
+                        return await self.client.execute_command(
+                            "EVALSHA", script.sha, len(keys), *keys, *args
+                        )
                     except NoScriptError:
                         script.sha = ""  # Redis was restarted or emptied
                 script.sha = await self.client.script_load(script.text)
@@ -73,7 +77,8 @@ class RedisStore:
         keys = self._keys(partition)[:2]
         keys += [prefix + customer_id.encode() for customer_id in customers]
         with _answering():
-            held, stood, *states = await self.client.execute_command("MGET", *keys)
+            found: list[bytes | None] = await self.client.execute_command("MGET", *keys)
+        held, stood, *states = found
         if held != claim.encode() or stood != _encode(position):
             raise RefusedError(f"partition {partition} was taken over")
         return states
@@ -87,12 +92,21 @@ class RedisStore:
         if found is None:
             raise RefusedError(f"partition {partition} was taken over")
         pairs = iter(found[1:])
-        return [(customer_id.decode(), int(time)) for customer_id, time in zip(pairs, pairs, strict=True)], int(found[0])
+        return [
+            (customer_id.decode(), int(time))
+            for customer_id, time in zip(pairs, pairs, strict=True)
+        ], int(found[0])
 
     async def apply(self, partition: int, claim: str, base: Position | None, write: Write) -> None:
         prefix = self._prefix(partition) + b"c:"
         keys = self._keys(partition)
-        args: list[Any] = [claim, _encode(base) or b"", _encode(write.position), write.ledger, write.outbox]
+        args: list[Any] = [
+            claim,
+            _encode(base) or b"",
+            _encode(write.position),
+            write.ledger,
+            write.outbox,
+        ]
         for customer_id, state, due in write.changes:
             encoded = customer_id.encode()
             keys.append(prefix + encoded)
@@ -102,7 +116,9 @@ class RedisStore:
 
     async def read(self, partition: int, customer_id: str) -> bytes | None:
         with _answering():
-            found: bytes | None = await self.client.get(self._prefix(partition) + b"c:" + customer_id.encode())
+            found: bytes | None = await self.client.get(
+                self._prefix(partition) + b"c:" + customer_id.encode()
+            )
         return found
 
     async def standings(self, partitions: Sequence[int]) -> list[Standing]:
@@ -120,9 +136,15 @@ class RedisStore:
             with _answering():
                 cursor, found = await self.client.zscan(due, cursor, count=_PART)
                 members = [member for member, _ in found]
-                states = await self.client.mget([prefix + member for member in members]) if members else []
+                states = (
+                    await self.client.mget([prefix + member for member in members])
+                    if members
+                    else []
+                )
             yield [
-                (member.decode(), state) for member, state in zip(members, states, strict=True) if state is not None
+                (member.decode(), state)
+                for member, state in zip(members, states, strict=True)
+                if state is not None
             ]
             if not cursor:
                 return
@@ -157,4 +179,6 @@ def _answering() -> Iterator[None]:
         yield
     except (RedisError, OSError, TimeoutError) as error:
         kind = type(error).__name__
-        raise StoreError(f"Redis: expected an answer, got {kind}", "run: bandshift doctor") from error
+        raise StoreError(
+            f"Redis: expected an answer, got {kind}", "run: bandshift doctor"
+        ) from error

@@ -1,0 +1,148 @@
+"""A deployment in memory: the pure decision, and the loop of the owners over in-memory twins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.home import home
+from schemas.outcomes import Outcome
+from schemas.rules import Rule
+from schemas.types import TypeRegistry
+from stream.agents.owner import Owner, Parts
+from stream.broker.memory import MemoryLog, MemoryRecord
+from stream.features.layout import Layout
+from stream.features.vector import Vectorizer
+from stream.model.prior import prior
+from stream.partition.control import Kind, Signer
+from stream.partition.intake import Reader
+from stream.partition.outputs import TOUCHPOINTS
+from stream.pipeline import Pipeline
+from stream.settings import DEFAULT_OUTCOMES, DEFAULT_RULES
+from stream.store.digest import digest
+from stream.store.memory import MemoryStore
+
+START = 1_700_000_000
+"""Some moment, in seconds since 1970, from which test times count."""
+KEY = b"the control key of the tests"
+
+
+def iso(seconds: float) -> str:
+    """A moment as producers write it."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+def touchpoint(number: int, customer: str, kind: str, happened: float, **more: Any) -> bytes:
+    """A touchpoint as JSON."""
+    body = {
+        "event_id": f"e{number}",
+        "customer_id": customer,
+        "type": kind,
+        "occurred_at": iso(happened),
+    }
+    return json.dumps(body | more).encode()
+
+
+@dataclass
+class World:
+    """Owners of all partitions over in-memory twins."""
+
+    partitions: int = 1
+    outcomes: Sequence[Outcome] = DEFAULT_OUTCOMES
+    rules: Sequence[Rule] = DEFAULT_RULES
+    silence: bool = True
+    cached: int = 50_000
+    wall: float = START
+    registry: TypeRegistry = field(default_factory=TypeRegistry)
+
+    def __post_init__(self) -> None:
+        self.signer = Signer(KEY, "touchpoints")
+        self.vectorizer = Vectorizer(Layout(self.registry))
+        models = {0: prior(self.outcomes, self.vectorizer)}
+        self.pipeline = Pipeline(
+            self.vectorizer,
+            self.outcomes,
+            self.rules,
+            models,
+            self.signer,
+            self.partitions,
+            silence=self.silence,
+        )
+        self.reader = Reader(self.registry, self.signer)
+        self.store = MemoryStore()
+        self.log = MemoryLog(self.signer, lambda: int(self.wall * 1000))
+        self.owners = self.make_owners()
+
+    def make_owners(self) -> list[Owner]:
+        """An owner per partition, who has not taken over yet."""
+        parts = Parts(self.pipeline, self.reader, self.store, self.log, lambda: self.wall, self.cached)
+        return [Owner(partition, parts) for partition in range(self.partitions)]
+
+    # -- what producers and programs write -------------------------------------------------------------
+
+    def send(self, customer: str, value: bytes, timestamp: float, partition: int | None = None) -> None:
+        """A producer's record; into the customer's home unless told otherwise."""
+        target = home(customer, self.partitions) if partition is None else partition
+        self.log.add(TOUCHPOINTS, target, customer.encode(), value, (), int(timestamp * 1000))
+
+    def control(self, kind: Kind, timestamp: float, what: str = "", version: int = 0) -> None:
+        """A control record in every partition."""
+        for partition in range(self.partitions):
+            value, headers = self.signer.control(partition, kind, what, version)
+            self.log.add(TOUCHPOINTS, partition, b"", value, headers, int(timestamp * 1000))
+
+    # -- working ---------------------------------------------------------------------------------------
+
+    async def work(self, batch: int = 500) -> None:
+        """Let the owners take in everything, and commit."""
+        moved = True
+        while moved:
+            moved = False
+            for owner in self.owners:
+                if not owner.ready:
+                    await owner.work(())
+                while records := self.log.read(owner.partition, batch):
+                    await owner.work(records)
+                    moved = True
+                await owner.acknowledged()
+                offset = owner.to_commit()
+                if offset is not None:
+                    await self.log.commit({owner.partition: offset})
+                    owner.committed(offset)
+
+    # -- what came of it -------------------------------------------------------------------------------
+
+    def outputs(self, topic: str) -> list[MemoryRecord]:
+        """All records of an output topic, partition by partition."""
+        return [
+            record for partition in range(self.partitions) for record in self.log.topics[topic, partition]
+        ]
+
+    def bodies(self, topic: str) -> list[dict[str, Any]]:
+        """The data of the CloudEvents in an output topic."""
+        return [json.loads(record.value or b"")["data"] for record in self.outputs(topic)]
+
+    def counts(self) -> dict[str, int]:
+        """The counts of all partitions."""
+        from stream.partition.ledger import decode_ledger, totals
+
+        ledgers = [self.store.partitions[p].ledger for p in self.store.partitions]
+        return totals([decode_ledger(ledger) for ledger in ledgers])
+
+    async def digest(self) -> str:
+        """One hash over all states."""
+        return (await digest(self.store, range(self.partitions))).text
+
+
+def unique(records: Iterable[MemoryRecord]) -> dict[str, bytes]:
+    """Id -> body, one each; fails where one id has two bodies."""
+    found: dict[str, bytes] = {}
+    for record in records:
+        value = record.value or b""
+        identity = json.loads(value)["id"]
+        assert found.setdefault(identity, value) == value, f"{identity} has two bodies"
+    return found

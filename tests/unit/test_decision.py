@@ -1,0 +1,249 @@
+"""The whole decision over in-memory twins: what comes in, what is counted, what goes out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from schemas.home import home
+from schemas.outcomes import Outcome
+from schemas.rules import Rule
+from stream.broker import deadletters
+from stream.broker.memory import DEAD_LETTERS
+from stream.partition.control import CONTROL, SIGNATURE, Kind
+from stream.partition.outputs import BAND_CHANGES, SCORES, TOUCHPOINTS, TRIGGERS
+from tests.support.world import START, World, touchpoint, unique
+
+DAY = 86_400
+TWITCHY = Outcome(name="purchase", horizon_days=7, base_rate=0.05, cuts=(0.02, 0.06, 0.1, 0.15))
+
+
+def dead(world: World) -> list[deadletters.Kept]:
+    found = [deadletters.read(each.key, each.value, each.headers) for each in world.outputs(DEAD_LETTERS)]
+    return [each for each in found if each]
+
+
+def reconciles(counts: dict[str, int]) -> bool:
+    parts = ("scored", "duplicates", "rejected", "forwarded", "control")
+    return counts["in"] == sum(counts.get(part, 0) for part in parts)
+
+
+async def test_a_touchpoint_becomes_a_score_and_first_bands() -> None:
+    """The first touchpoint of a customer leads to one score and a band change from unscored per outcome."""
+    world = World()
+    world.send("ann", touchpoint(1, "ann", "purchase", START, value=12.5), START)
+    await world.work()
+    (score,) = world.bodies(SCORES)
+    changes = world.bodies(BAND_CHANGES)
+    assert score["customer_id"] == "ann"
+    assert score["cause"] == "event"
+    assert score["touchpoint"] == {"event_id": "e1", "type": "purchase"}
+    assert score["basis"] == "prior"
+    assert [each["outcome"] for each in score["scores"]] == ["purchase", "coupon", "churn"]
+    assert [each["from"] for each in changes] == ["unscored"] * 3
+    assert [each["to"] for each in changes] == [each["band"] for each in score["scores"]]
+    assert [each["probability"] for each in changes] == [each["probability"] for each in score["scores"]]
+    assert all(each["previous_probability"] is None and each["advice"] for each in changes)
+    assert world.counts() == {
+        "in": 1,
+        "scored": 1,
+        "band_changes_event": 3,
+    }
+
+
+async def test_silence_moves_a_customer_down_without_any_event() -> None:
+    """Ticks alone bring a customer down band by band, at times of the customer's own."""
+    world = World(outcomes=[TWITCHY], rules=[])
+    world.send("ann", touchpoint(1, "ann", "purchase", START, value=12.5), START)
+    world.control(Kind.TICK, START + 100 * DAY)
+    await world.work()
+    first, *silent = world.bodies(BAND_CHANGES)
+    assert first["cause"] == "event"
+    assert [each["cause"] for each in silent] == ["silence"] * len(silent)
+    assert silent[-1]["to"] == "low" or silent[-1]["to"] == "very low"
+    assert [each["from"] for each in silent] == [each["to"] for each in [first, *silent[:-1]]]
+    assert all(each["previous_probability"] > each["probability"] for each in silent)
+    assert all(each["touchpoint"] is None for each in silent)
+    assert world.counts()["silence_scorings"] >= 100
+
+
+async def test_the_same_event_within_a_day_is_ignored() -> None:
+    """A repeated event id is counted as a duplicate and changes nothing; a day later it counts again."""
+    world = World()
+    for pause in (0, 1, 3600, DAY - 1):
+        world.send("ann", touchpoint(1, "ann", "purchase", START), START + pause)
+    await world.work()
+    assert world.counts()["duplicates"] == 3
+    assert len(world.outputs(SCORES)) == 1
+    world.send("ann", touchpoint(1, "ann", "purchase", START + DAY), START + DAY)
+    await world.work()
+    assert world.counts()["scored"] == 2
+
+
+async def test_a_misrouted_event_goes_home_once() -> None:
+    """An event in another partition than its customer's is forwarded, scored at home, and once only."""
+    world = World(partitions=4)
+    wrong = (home("ann", 4) + 1) % 4
+    for _ in range(2):
+        world.send("ann", touchpoint(1, "ann", "purchase", START), START, partition=wrong)
+    await world.work()
+    await world.work()
+    counts = world.counts()
+    assert (counts["forwarded"], counts["scored"], counts["duplicates"]) == (2, 1, 1)
+    assert reconciles(counts)
+    (forwarded, again) = world.log.topics[TOUCHPOINTS, home("ann", 4)]
+    assert forwarded.timestamp == START * 1000
+    # the first forward once more, as a retry of a former owner would append it
+    world.log.add(
+        TOUCHPOINTS, home("ann", 4), forwarded.key, forwarded.value, forwarded.headers, (START + 3 * DAY) * 1000
+    )
+    await world.work()
+    assert world.counts()["duplicates"] == 2
+    assert again.value == forwarded.value
+
+
+async def test_the_body_wins_over_the_key() -> None:
+    """Where key and body name different customers, the event goes to the home of the one in the body."""
+    world = World(partitions=4)
+    assert home("ann", 4) != home("zoe", 4)
+    world.send("zoe", touchpoint(1, "ann", "purchase", START), START)
+    await world.work()
+    await world.work()
+    assert [each["customer_id"] for each in world.bodies(SCORES)] == ["ann"]
+
+
+POISON: list[tuple[str, bytes | None, tuple[tuple[str, bytes], ...], str, str]] = [
+    ("not UTF-8", b'{"event_id": "\xff"}', (), "not_utf8", "record"),
+    ("not JSON", b"hello", (), "not_json", "record"),
+    ("wrong shape", b"[1, 2]", (), "wrong_shape", "record"),
+    ("missing field", b'{"event_id": "e", "type": "purchase"}', (), "missing_field", "customer_id"),
+    ("unknown type", touchpoint(1, "a", "teleport", START), (), "unknown_type", "type"),
+    ("no zone", touchpoint(1, "a", "purchase", START).replace(b"Z", b""), (), "time_without_zone", "occurred_at"),
+    ("unparsable", b'{"event_id":"e","customer_id":"a","type":"sms","occurred_at":"soon"}', (), "time_invalid", "occurred_at"),
+    ("ahead", touchpoint(1, "a", "purchase", START + 301), (), "time_ahead", "occurred_at"),
+    ("too old", touchpoint(1, "a", "purchase", START - 91 * DAY), (), "time_too_old", "occurred_at"),
+    ("NaN", touchpoint(1, "a", "purchase", START, value=float("nan")), (), "value_invalid", "value"),
+    ("infinite", touchpoint(1, "a", "purchase", START, value=float("inf")), (), "value_invalid", "value"),
+    ("absurd", touchpoint(1, "a", "purchase", START, value=1e30), (), "value_invalid", "value"),
+    ("empty id", touchpoint(1, "", "purchase", START), (), "customer_id_invalid", "customer_id"),
+    ("long id", touchpoint(1, "a" * 257, "purchase", START), (), "customer_id_invalid", "customer_id"),
+    ("wide id", touchpoint(1, "ä" * 129, "purchase", START), (), "customer_id_invalid", "customer_id"),
+    ("control characters", touchpoint(1, "a\nb", "purchase", START), (), "customer_id_invalid", "customer_id"),
+    ("null value", None, (), "null_value", "record"),
+    ("forged tick", None, ((CONTROL, b"tick"), (SIGNATURE, b"0" * 64)), "forged_control", CONTROL),
+    ("unsigned live", None, ((CONTROL, b"live"),), "forged_control", CONTROL),
+    ("too large", touchpoint(1, "a", "purchase", START, attributes={"x": "y" * 65_536}), (), "too_large", "record"),
+    ("at the topic's limit", b"x" * 262_000, (), "too_large", "record"),
+    (
+        "nested 1,000 deep",
+        touchpoint(1, "a", "purchase", START).replace(b"}", b', "attributes": ' + b'{"a":' * 1000 + b"1" + b"}" * 1001),
+        (),
+        "too_deep",
+        "record",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "headers", "reason", "field"), POISON, ids=[each[0] for each in POISON])
+async def test_a_dead_letter_keeps_everything_and_says_why(
+    name: str, value: bytes | None, headers: tuple[tuple[str, bytes], ...], reason: str, field: str
+) -> None:
+    """What cannot be scored is kept with bytes, key, headers, origin, a code and a sentence; the next is scored."""
+    del name
+    world = World()
+    world.log.add(TOUCHPOINTS, 0, b"some key", value, headers, START * 1000)
+    world.send("ann", touchpoint(2, "ann", "purchase", START), START)
+    await world.work()
+    (letter,) = dead(world)
+    assert (letter.reason, letter.field) == (reason, field)
+    assert letter.detail.startswith(f"{field}: expected")
+    assert (letter.key, letter.value, letter.headers) == (b"some key", value, headers)
+    assert (letter.topic, letter.partition, letter.offset) == ("touchpoints", 0, 0)
+    counts = world.counts()
+    assert (counts["scored"], counts["rejected"], counts[f"rejected_{reason}"]) == (1, 1, 1)
+    assert reconciles(counts)
+
+
+async def test_a_control_record_of_another_partition_is_forged() -> None:
+    """A control record copied into another partition does not count there."""
+    world = World(partitions=2)
+    value, headers = world.signer.control(0, Kind.LIVE)
+    world.log.add(TOUCHPOINTS, 1, b"", value, headers, START * 1000)
+    await world.work()
+    assert [letter.reason for letter in dead(world)] == ["forged_control"]
+
+
+def rule(**given: Any) -> Rule:
+    return Rule.model_validate({"name": "r", "outcome": "purchase", "band": "very high"} | given)
+
+
+async def test_triggers_wait_until_live() -> None:
+    """A rule fires no trigger during history; after the live record it does, naming rule, change and advice."""
+    world = World(outcomes=[TWITCHY], rules=[rule(cooldown_hours=1)])
+    world.send("ann", touchpoint(1, "ann", "purchase", START, value=50), START)
+    world.control(Kind.LIVE, START)
+    world.send("bob", touchpoint(2, "bob", "purchase", START, value=50), START)
+    await world.work()
+    (trigger,) = world.bodies(TRIGGERS)
+    changes = [json.loads(each.value or b"") for each in world.outputs(BAND_CHANGES)]
+    (change,) = [each for each in changes if each["data"]["customer_id"] == "bob"]
+    assert (trigger["rule"], trigger["customer_id"]) == ("r", "bob")
+    assert trigger["band_change_id"] == change["id"]
+    assert trigger["advice"] == change["data"]["advice"]
+    assert world.counts()["control"] == 1
+
+
+async def test_a_rule_rests_after_firing() -> None:
+    """Within its cooldown a rule fires once for a customer, however often the band is entered."""
+    fickle = TWITCHY.model_copy(update={"cuts": (0.02, 0.06, 0.1, 0.4)})
+    for hours, expected in ((24 * 365, 1), (0, 2)):
+        world = World(outcomes=[fickle], rules=[rule(cooldown_hours=hours)])
+        world.control(Kind.LIVE, START)
+        for number, day in enumerate((0, 0.01, 0.02, 0.03, 0.04, 0.05, 80, 80.01, 80.02, 80.03, 80.04, 80.05)):
+            at = START + day * DAY
+            world.send("ann", touchpoint(number, "ann", "purchase", at, value=500), at)
+        await world.work()
+        assert len(world.bodies(TRIGGERS)) == expected
+        unique(world.outputs(TRIGGERS))
+
+
+async def test_an_older_version_never_replaces_a_newer_one() -> None:
+    """An adopt record that is not newer than the version in force is ignored."""
+    world = World()
+    for version in (3, 2, 3):
+        world.control(Kind.ADOPT, START, what="settings", version=version)
+    await world.work()
+    from stream.partition.ledger import decode_ledger
+
+    assert decode_ledger(world.store.partitions[0].ledger).versions == {"settings": 3}
+
+
+async def test_an_owner_with_nothing_to_read_lets_time_pass_for_those_due() -> None:
+    """In a live partition an idle owner appends a tick as soon as somebody is due, and not before."""
+    world = World()
+    world.control(Kind.LIVE, START)
+    world.send("ann", touchpoint(1, "ann", "purchase", START), START)
+    await world.work()
+    (owner,) = world.owners
+    before = await world.log.end(0)
+    await owner.work(())
+    assert await world.log.end(0) == before
+    world.wall = START + DAY
+    await owner.work(())
+    assert await world.log.end(0) == before + 1
+    await world.work()
+    assert world.counts()["control"] == 2
+    assert world.counts()["silence_scorings"] >= 1
+
+
+async def test_history_gets_no_ticks_from_an_idle_owner() -> None:
+    """Before going live only the program that replays turns the clock."""
+    world = World()
+    world.send("ann", touchpoint(1, "ann", "purchase", START), START)
+    await world.work()
+    world.wall = START + DAY
+    before = await world.log.end(0)
+    await world.owners[0].work(())
+    assert await world.log.end(0) == before
