@@ -66,6 +66,12 @@ class _Channels(BootStrategy):
 class _App(faust.App):
     BootStrategy = _Channels
 
+    def _new_consumer(self) -> Any:
+        """Streams ask for a consumer, but none is started: close the event loop of its thread at once."""
+        made: Any = super()._new_consumer()
+        made._thread.thread_loop.close()  # noqa: SLF001
+        return made
+
     async def _producer_flush(self, logger: Any) -> None:
         """Faust's producer was never started; waiting for it to be empty would never end."""
 
@@ -92,7 +98,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 made,
                 log,
                 time.time,
-                settings.worker.cached_customers,
+                cached=settings.worker.cached_customers,
+                step_records=settings.worker.step_records,
             )
             source = Source(
                 consumer,

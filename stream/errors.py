@@ -41,3 +41,7 @@ class NotAMemberError(BrokerError):
 
 class LogLostError(BrokerError):
     """The log no longer reaches back to where the states end: going on would be wrong."""
+
+
+class TouchpointFileError(BandshiftError):
+    """A file of touchpoints cannot be read, or its rows must not be sent as they are."""

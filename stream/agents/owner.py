@@ -51,6 +51,8 @@ class Parts:
     wall: Callable[[], float]
     """Seconds since 1970 by this machine's clock: decides when to append a tick, never what is decided."""
     cached: int = 50_000
+    """States kept in memory, per partition."""
+    step_records: int = 1_000
 
 
 class Owner:
@@ -151,7 +153,7 @@ class Owner:
         entries = [Entry(record, parse(record, self.partition)) for record in records]
         done = 0
         while done < len(entries):
-            done += await self._step(entries[done : done + 2 * MOST_CUSTOMERS])
+            done += await self._step(entries[done : done + self._parts.step_records])
 
     async def _step(self, entries: Sequence[Entry]) -> int:
         """One step over the next entries; how many of them are done."""

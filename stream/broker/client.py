@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
@@ -47,6 +47,21 @@ def unreachable(kafka: KafkaSettings, error: Exception) -> BrokerError:
     )
 
 
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn the errors of Kafka's client into ours."""
+    try:
+        yield
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise _unanswered(error) from error
+
+
+def _unanswered(error: Exception) -> BrokerError:
+    return BrokerError(
+        f"Kafka: expected an answer, got {type(error).__name__}", "run: bandshift doctor"
+    )
+
+
 @asynccontextmanager
 async def producer(
     kafka: KafkaSettings, *, batch: int = TOUCHPOINTS_BATCH, linger_ms: int = 0
@@ -67,6 +82,8 @@ async def producer(
         raise unreachable(kafka, error) from error
     try:
         yield made
+    except KafkaError as error:
+        raise _unanswered(error) from error
     finally:
         await made.stop()
 
@@ -82,5 +99,24 @@ async def admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
         raise unreachable(kafka, error) from error
     try:
         yield made
+    except KafkaError as error:
+        raise _unanswered(error) from error
     finally:
         await made.close()
+
+
+@asynccontextmanager
+async def reader(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
+    """A started consumer of no group: it reads what it is told to, and leaves no trace."""
+    made = AIOKafkaConsumer(**options(kafka), max_partition_fetch_bytes=4 << 20)
+    try:
+        await made.start()
+    except (KafkaError, OSError) as error:
+        await made.stop()
+        raise unreachable(kafka, error) from error
+    try:
+        yield made
+    except KafkaError as error:
+        raise _unanswered(error) from error
+    finally:
+        await made.stop()

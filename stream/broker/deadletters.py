@@ -32,6 +32,8 @@ class Kept:
     value: bytes | None
     headers: Headers
     """The original ones."""
+    timestamp: int | None = None
+    """Of the original record, in ms since 1970."""
 
 
 def row(
@@ -40,7 +42,10 @@ def row(
     """Key, value, headers and timestamp of the record that keeps a dead letter."""
     record, rejection = dead
     identity = output_id("dead-letter", topic, str(partition), str(record.offset))
-    headers: list[tuple[str, bytes]] = [(name, text or b"") for name, text in record.headers]
+    # A producer's own header of our prefix must not pass for ours when it is read back.
+    headers: list[tuple[str, bytes]] = [
+        (name, text or b"") for name, text in record.headers if not name.startswith(PREFIX)
+    ]
     for name, text in (
         ("id", identity),
         ("reason", rejection.reason),
@@ -49,6 +54,7 @@ def row(
         ("topic", topic),
         ("partition", str(partition)),
         ("offset", str(record.offset)),
+        ("timestamp", str(record.timestamp)),
     ):
         headers.append((PREFIX + name, text.encode()))
     value = record.value
@@ -81,4 +87,5 @@ def read(
         headers=tuple(
             (name, found or b"") for name, found in headers if not name.startswith(PREFIX)
         ),
+        timestamp=int(text["timestamp"]) if "timestamp" in text else None,
     )

@@ -14,7 +14,7 @@ _HINT = "run: bandshift topics --create"
 
 async def partitions(admin: AIOKafkaAdminClient, topics: Topics) -> int:
     """How many partitions all topics of the namespace have; BrokerError where one is missing or differs."""
-    counts = await _counts(admin, topics)
+    counts = await partition_counts(admin, topics)
     for name, count in counts.items():
         if not count:
             raise BrokerError(f"Kafka: expected the topic {name}, it is missing", _HINT)
@@ -27,7 +27,8 @@ async def partitions(admin: AIOKafkaAdminClient, topics: Topics) -> int:
     return counts[topics.touchpoints]
 
 
-async def _counts(admin: AIOKafkaAdminClient, topics: Topics) -> dict[str, int]:
+async def partition_counts(admin: AIOKafkaAdminClient, topics: Topics) -> dict[str, int]:
+    """Topic -> partitions, 0 for one that is missing."""
     wanted = list(topics.declared())
     found = {each["topic"]: each for each in await admin.describe_topics(wanted)}
     return {name: len(found.get(name, {}).get("partitions", ())) for name in wanted}
@@ -37,7 +38,7 @@ async def create(
     admin: AIOKafkaAdminClient, topics: Topics, count: int, replication: int
 ) -> list[str]:
     """Create what is missing, with declared settings; returns the names of the created ones."""
-    counts = await _counts(admin, topics)
+    counts = await partition_counts(admin, topics)
     missing = [name for name, found in counts.items() if not found]
     new = [
         NewTopic(
@@ -96,3 +97,14 @@ async def set_live_clock(admin: AIOKafkaAdminClient, topics: Topics) -> None:
         raise BrokerError(
             f"Kafka: expected {topics.touchpoints} to take {CLOCK}={LIVE_CLOCK}, it did not"
         )
+
+
+async def repair(admin: AIOKafkaAdminClient, topics: Topics) -> list[str]:
+    """Set up as declared what is not; the clock stays as it is. Returns the names of the changed topics."""
+    changed = list(await differing(admin, topics))
+    for name in changed:
+        settings = dict(topics.declared()[name])
+        if CLOCK in settings:
+            settings[CLOCK] = await clock(admin, topics)
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, settings)])
+    return changed

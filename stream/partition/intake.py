@@ -85,7 +85,7 @@ class Reader:
             touchpoint.customer_id,
             touchpoint.event_id,
             touchpoint.type,
-            place.index,
+            place.number,
             place.stage if touchpoint.stage is None else self._numbers[touchpoint.stage],
             happened,
             round(touchpoint.value * 100) if touchpoint.value else 0,

@@ -1,0 +1,119 @@
+"""A customer's scores as of now: the state in Redis, taken through the silence since, and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from schemas.home import home
+from schemas.outcomes import Outcome
+from stream.api import queries
+from stream.api.answers import CustomerNow, Decided, OutcomeNow, Point, Why
+from stream.api.describe import Describer, moment, word
+from stream.api.problems import ProblemError
+from stream.api.queries import Placed, Queries, Scored
+from stream.errors import StoreError
+from stream.features.codec import UnreadableStateError, decode
+from stream.features.layout import Layout
+from stream.model.evaluate import Evaluation, evaluate
+from stream.model.linear import MILLION, LinearModel
+from stream.partition.ledger import Ledger, decode_ledger
+from stream.store.port import Store
+
+_POINTS: Final = 100
+
+
+class Current:
+    """Answers for one deployment."""
+
+    def __init__(
+        self,
+        store: Store,
+        ask: Queries,
+        describe: Describer,
+        models: Mapping[int, LinearModel],
+        partitions: int,
+        wall: Callable[[], float],
+    ) -> None:
+        """`models` by version; `wall` is this machine's clock, in seconds since 1970."""
+        self._store, self._queries, self._describe = store, ask, describe
+        self._models, self._partitions, self._wall = models, partitions, wall
+
+    async def customer(self, customer_id: str) -> CustomerNow:
+        """The customer's scores; a problem where nothing has scored it."""
+        partition = home(customer_id, self._partitions)
+        data = await self._store.read(partition, customer_id)
+        (standing,) = await self._store.standings([partition])
+        if data is None:
+            raise ProblemError(
+                404,
+                "unscored",
+                "No touchpoint of this customer has been scored yet. "
+                "Unscored is a state of its own: it says nothing about any probability.",
+                state="unscored",
+            )
+        ledger = decode_ledger(standing.ledger)
+        model = self._model(ledger)
+        layout, outcomes = model.vectorizer.layout, self._describe.outcomes
+        try:
+            (state,) = decode([(customer_id, data)], layout, len(outcomes))
+        except UnreadableStateError as error:
+            raise StoreError(f"Redis: the {error}", "use the workers' settings for the API too") from error
+        decided_s = state.at - state.shift
+        decided = [(chance / MILLION, decided_s) for chance in state.probabilities]
+        now = max(ledger.clock / 1000, self._wall() if ledger.live else 0.0, decided_s)
+        found = evaluate(state, model, outcomes, int(now))
+        places = {row.outcome: row for row in await self._queries.ask(partial(queries.placed, customer=customer_id))}
+        trend = await self._queries.ask(
+            partial(queries.scores, chances=self._describe.chances, customer=customer_id, limit=_POINTS)
+        )
+        return CustomerNow(
+            customer_id=customer_id,
+            as_of=moment(now * 1000),
+            live=ledger.live,
+            basis=model.basis,
+            model_version=model.version,
+            outcomes=tuple(
+                self._outcome(number, each, decided[number], places.get(number), trend, now)
+                for number, each in enumerate(found)
+            ),
+        )
+
+    def _model(self, ledger: Ledger) -> LinearModel:
+        version = ledger.versions.get("model", 0)
+        if version not in self._models:
+            raise StoreError(f"model: expected version {version} to be known here, it is not yet")
+        return self._models[version]
+
+    def _outcome(
+        self,
+        number: int,
+        found: Evaluation,
+        decided: tuple[float, int],
+        placed: Placed | None,
+        trend: Sequence[Scored],
+        now: float,
+    ) -> OutcomeNow:
+        outcome: Outcome = found.outcome
+        # The view can be a moment behind Redis: then it does not know of this band yet.
+        known = placed is not None and word(placed.band) == found.band
+        probability, at = decided
+        return OutcomeNow(
+            outcome=outcome.name,
+            horizon_days=outcome.horizon_days,
+            probability=found.probability,
+            band=found.band,
+            band_now=found.band_now,
+            since=moment(placed.moved_ms) if placed and known else None,
+            came_from=word(placed.came_from) if placed and known else None,
+            advice=outcome.advise(found.band or found.band_now),
+            decided=Decided(probability=probability, at=moment(at * 1000), age_seconds=max(0.0, now - at)),
+            log_odds=found.log_odds,
+            base_log_odds=found.base_log_odds,
+            reasons=tuple(Why(**reason) for reason in found.reasons),
+            trend=(
+                *self._describe.trend(trend, number),
+                Point(at=moment(now * 1000), probability=found.probability),
+            ),
+        )

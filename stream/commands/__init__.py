@@ -1,0 +1,1 @@
+"""The commands of `bandshift`, one module each; `command` is what click calls."""

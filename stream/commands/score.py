@@ -1,0 +1,120 @@
+"""bandshift score."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from schemas.bands import UNSCORED
+from schemas.home import home
+from stream.commands.common import as_json, configured, emit, partitions_of, run, settings_for
+from stream.commands.style import Style, clock, coloured, percent, printable
+from stream.errors import StoreError
+from stream.features.codec import UnreadableStateError, decode
+from stream.features.layout import Layout
+from stream.features.state import CustomerState
+from stream.features.vector import Vectorizer
+from stream.model.evaluate import Evaluation, evaluate
+from stream.model.prior import prior
+from stream.partition.ledger import decode_ledger
+from stream.settings import Settings
+from stream.store.connect import connect
+
+
+@click.command("score")
+@click.argument("customer")
+@as_json
+@configured
+def command(customer: str, as_json: bool, namespace: str | None) -> None:  # noqa: FBT001
+    """Show a customer's bands, probabilities and reasons as of now.
+
+    Silence counts: time since the last touchpoint is taken in. While history is being imported, now is the
+    time that the log has reached.
+    """
+    settings = settings_for(namespace)
+    at, found = run(_score(settings, customer))
+    if as_json:
+        emit(as_data(customer, at, found))
+    else:
+        click.echo("\n".join(lines(customer, at, found, Style(colour=coloured()))))
+
+
+async def _score(settings: Settings, customer: str) -> tuple[int, Sequence[Evaluation]]:
+    """The time (seconds since 1970) and the scores as of it; no scores for a customer who is unscored."""
+    partitions = await partitions_of(settings)
+    partition, store = home(customer, partitions), connect(settings)
+    try:
+        data = await store.read(partition, customer)
+        (standing,) = await store.standings([partition])
+    finally:
+        await store.close()
+    ledger = decode_ledger(standing.ledger)
+    now = int(time.time()) if ledger.live else ledger.clock // 1000
+    if data is None:
+        return now, ()
+    vectorizer = Vectorizer(Layout(settings.registry))
+    state = _decode(settings, vectorizer, customer, data)
+    return now, evaluate(state, prior(settings.outcomes, vectorizer), settings.outcomes, now)
+
+
+def _decode(
+    settings: Settings, vectorizer: Vectorizer, customer: str, data: bytes
+) -> CustomerState:
+    try:
+        (state,) = decode([(customer, data)], vectorizer.layout, len(settings.outcomes))
+    except UnreadableStateError as error:
+        raise StoreError(
+            f"Redis: expected a state made with these settings, got a {error}",
+            "use the settings of the running workers",
+        ) from None
+    return state
+
+
+def as_data(customer: str, at: int, found: Sequence[Evaluation]) -> dict[str, Any]:
+    """The scores as plain data."""
+    return {
+        "customer_id": customer,
+        "as_of": datetime.fromtimestamp(at, UTC).isoformat(),
+        "scores": [
+            {
+                "outcome": each.outcome.name,
+                "horizon_days": each.outcome.horizon_days,
+                "band": each.band or UNSCORED,
+                "band_now": each.band_now,
+                "probability": each.probability,
+                "log_odds": each.log_odds,
+                "base_log_odds": each.base_log_odds,
+                "advice": each.outcome.advise(each.band_now),
+                "reasons": list(each.reasons),
+            }
+            for each in found
+        ],
+    }
+
+
+def lines(customer: str, at: int, found: Sequence[Evaluation], style: Style) -> list[str]:
+    """The scores to read."""
+    head = f"{style.strong(printable(customer))}  {style.dim(f'as of {clock(at * 1000)} UTC')}"
+    if not found:
+        return [head, f"{style.band(UNSCORED)}: no touchpoint of this customer has been taken in"]
+    told = [head]
+    for each in found:
+        told += [
+            "",
+            f"{_what(each)}: {style.band(each.band_now)} {percent(each.probability)}",
+            f"  {each.outcome.advise(each.band_now)}",
+        ]
+        told += [
+            f"  {reason['contribution']:+6.2f}  {reason['family']}: {reason['text']}"
+            for reason in each.reasons
+        ]
+        told.append(style.dim(f"  {each.base_log_odds:+6.2f}  where everybody starts"))
+    return told
+
+
+def _what(each: Evaluation) -> str:
+    return f"{each.outcome.name} in {each.outcome.horizon_days} days"

@@ -1,0 +1,53 @@
+"""What the commands that run until told to stop have in common: log lines and signals."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+_QUIET: Final = ("faust", "mode", "aiokafka", "kafka", "asyncio")
+
+
+def log_to_stderr() -> None:
+    """Log time (UTC), level and message; libraries only from warnings on."""
+    handler = logging.StreamHandler(sys.stderr)
+    formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    handler.addFilter(_worth_saying)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def hush(level: int = logging.CRITICAL) -> None:
+    """Let Kafka's client say only what is worth `level`: that it cannot connect is said better by a check."""
+    logging.getLogger("aiokafka").setLevel(level)
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    # Said at each connection of SASL_PLAINTEXT; `bandshift doctor` shows the setting.
+    return "in the clear" not in str(record.msg)
+
+
+def until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run a service; the first SIGTERM or SIGINT asks it to stop, a second one ends it at once."""
+
+    async def run() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def ask() -> None:
+            stop.set()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ask)
+        await serve(stop)
+
+    asyncio.run(run())
