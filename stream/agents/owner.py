@@ -81,7 +81,8 @@ class Owner:
         await self._drop()
         if self._was_member:
             # A former member must not claim: it would take the partition from its new owner, for ever.
-            await parts.log.commit({partition: self._committed})
+            # What was acknowledged is committed, never N: after a loss of the store it is not sent again.
+            await parts.log.commit({partition: self._published})
         self._claim = uuid4().hex
         position, ledger, outbox = await parts.store.claim(partition, self._claim)
         committed = await parts.log.committed(partition)
@@ -99,10 +100,10 @@ class Owner:
         self.ready = True
 
     async def _drop(self) -> None:
+        """Forget what is in memory; outputs already on their way are waited for, not sent again."""
         self.ready = False
         acks, self._acks = self._acks, None
         if acks is not None:
-            acks.cancel()
             await asyncio.gather(acks, return_exceptions=True)
         self._dues = DueQueue()
         self._states = {}

@@ -87,6 +87,9 @@ class Follower:
                 except (BandshiftError, KafkaError, OSError, sqlite3.Error) as error:
                     self.error = f"{type(error).__name__}: {error}"
                     logger.warning("the view does not get on: %s", self.error)
+                except Exception as error:
+                    self.error = type(error).__name__
+                    logger.exception("the view does not get on")
                 await asyncio.sleep(_REST_SECONDS)
         finally:
             self._writer.shutdown()

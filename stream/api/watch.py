@@ -146,3 +146,11 @@ class Watch:
 
     def _other_settings(self) -> bool:
         return any(ledger.features not in {"", self._schema} for ledger in self.ledgers)
+
+    def clock(self, partition: int) -> int:
+        """The log clock of a partition, in ms since 1970."""
+        return self.ledgers[partition].clock
+
+    def is_live(self, partition: int) -> bool:
+        """Whether the broker's clock rules a partition, and triggers go out."""
+        return self.ledgers[partition].live

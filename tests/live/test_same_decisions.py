@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from stream.partition.control import Kind
 from stream.partition.outputs import BAND_CHANGES, SCORES
 from tests.engines import MakeSettings
-from tests.support.live import TICK_SECONDS, Space, space, unique
+from tests.support.live import Space, space, unique
 from tests.support.shop import Touch, touches
 from tests.support.world import World
 
@@ -28,13 +27,7 @@ def log() -> tuple[Touch, ...]:
 
 async def _in_memory(log: tuple[Touch, ...]) -> Result:
     world = World(partitions=PARTITIONS)
-    day = at = 0
-    for at, customer, value in log:
-        if day and at // TICK_SECONDS > day:
-            world.control(Kind.TICK, at // TICK_SECONDS * TICK_SECONDS)
-        day = at // TICK_SECONDS
-        world.send(customer, value, at)
-    world.control(Kind.TICK, at)
+    world.history(log)
     await world.work()
     changes, scores = (unique(world.outputs(topic)) for topic in (BAND_CHANGES, SCORES))
     return await world.digest(), changes, scores, world.counts()

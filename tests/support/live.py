@@ -25,8 +25,7 @@ from stream.store.digest import digest
 from stream.store.redis import RedisStore
 from tests.engines import environment
 from tests.support.shop import Touch
-
-TICK_SECONDS = 24 * 3600
+from tests.support.world import TICK_SECONDS
 
 
 @dataclass
@@ -44,8 +43,12 @@ class Space:
     def partitions(self) -> int:
         return self.settings.kafka.partitions
 
-    async def produce(self, touches: Iterable[Touch]) -> int:
-        """Write a log: every touchpoint to its customer's home at its own time, a tick a day, one at the end."""
+    async def produce(self, touches: Iterable[Touch], *, after: int = 0, last: bool = True) -> int:
+        """Write a log: every touchpoint to its customer's home at its own time, a tick a day, one at the end.
+
+        A log written in two parts (`last=False`, then `after` the last time of the first) is the same log.
+        Returns the number of records.
+        """
         signer = app.signer(self.settings, self.topics)
         written = 0
         async with client.producer(self.settings.kafka, linger_ms=20) as producer:
@@ -56,7 +59,7 @@ class Space:
                     value, headers = signer.control(partition, Kind.TICK)
                     sent.append(await self._send(producer, partition, b"", value, headers, at))
 
-            day = at = 0
+            day, at = after // TICK_SECONDS, after
             for at, customer, value in touches:
                 if day and at // TICK_SECONDS > day:
                     await tick(at // TICK_SECONDS * TICK_SECONDS)
@@ -65,9 +68,11 @@ class Space:
                 where = home(customer, self.partitions)
                 sent.append(await self._send(producer, where, customer.encode(), value, (), at))
                 written += 1
-            await tick(at)
+            if last:
+                await tick(at)
+                written += self.partitions
             await asyncio.gather(*sent)
-        return written + self.partitions
+        return written
 
     async def _send(
         self,

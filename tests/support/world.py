@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from schemas.home import home
@@ -18,12 +19,15 @@ from stream.features.vector import Vectorizer
 from stream.model.prior import prior
 from stream.partition.control import Kind, Signer
 from stream.partition.intake import Reader
+from stream.partition.ledger import decode_ledger, totals
 from stream.partition.outputs import TOUCHPOINTS
 from stream.pipeline import Pipeline
 from stream.settings import DEFAULT_OUTCOMES, DEFAULT_RULES
 from stream.store.digest import digest
 from stream.store.memory import MemoryStore
+from tests.support.shop import Touch
 
+TICK_SECONDS = 24 * 3600
 START = 1_700_000_000
 """Some moment, in seconds since 1970, from which test times count."""
 KEY = b"the control key of the tests"
@@ -31,8 +35,6 @@ KEY = b"the control key of the tests"
 
 def iso(seconds: float) -> str:
     """A moment as producers write it."""
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -89,6 +91,16 @@ class World:
         target = home(customer, self.partitions) if partition is None else partition
         self.log.add(TOUCHPOINTS, target, customer.encode(), value, (), int(timestamp * 1000))
 
+    def history(self, touches: Iterable[Touch]) -> None:
+        """A log as `tests.support.live.Space.produce` writes it: with a tick a day and one at the end."""
+        day = at = 0
+        for at, customer, value in touches:
+            if day and at // TICK_SECONDS > day:
+                self.control(Kind.TICK, at // TICK_SECONDS * TICK_SECONDS)
+            day = at // TICK_SECONDS
+            self.send(customer, value, at)
+        self.control(Kind.TICK, at)
+
     def control(self, kind: Kind, timestamp: float, what: str = "", version: int = 0) -> None:
         """A control record in every partition."""
         for partition in range(self.partitions):
@@ -128,21 +140,9 @@ class World:
 
     def counts(self) -> dict[str, int]:
         """The counts of all partitions."""
-        from stream.partition.ledger import decode_ledger, totals
-
         ledgers = [self.store.partitions[p].ledger for p in self.store.partitions]
         return totals([decode_ledger(ledger) for ledger in ledgers])
 
     async def digest(self) -> str:
         """One hash over all states."""
         return (await digest(self.store, range(self.partitions))).text
-
-
-def unique(records: Iterable[MemoryRecord]) -> dict[str, bytes]:
-    """Id -> body, one each; fails where one id has two bodies."""
-    found: dict[str, bytes] = {}
-    for record in records:
-        value = record.value or b""
-        identity = json.loads(value)["id"]
-        assert found.setdefault(identity, value) == value, f"{identity} has two bodies"
-    return found

@@ -14,7 +14,8 @@ from stream.broker import deadletters
 from stream.broker.memory import DEAD_LETTERS
 from stream.partition.control import CONTROL, SIGNATURE, Kind
 from stream.partition.outputs import BAND_CHANGES, SCORES, TOUCHPOINTS, TRIGGERS
-from tests.support.world import START, World, touchpoint, unique
+from tests.support.live import unique
+from tests.support.world import START, World, touchpoint
 
 DAY = 86_400
 TWITCHY = Outcome(name="purchase", horizon_days=7, base_rate=0.05, cuts=(0.02, 0.06, 0.1, 0.15))

@@ -1,0 +1,108 @@
+"""Puts the API's parts together over real Kafka, Redis and a file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from stream.api.broker import KafkaEnds, KafkaSender
+from stream.api.current import Current
+from stream.api.describe import Describer
+from stream.api.feed import Feed
+from stream.api.follower import Follower
+from stream.api.intake import Intake
+from stream.api.metrics import Metrics
+from stream.api.parts import Parts
+from stream.api.queries import Queries
+from stream.api.view import View, view_path
+from stream.api.watch import Watch
+from stream.broker import client, setup
+from stream.broker.topics import Topics
+from stream.features.layout import Layout
+from stream.features.vector import Vectorizer
+from stream.model.prior import prior
+from stream.partition.control import Signer
+from stream.pipeline import Pipeline
+from stream.settings import KafkaSettings, Settings
+from stream.store.redis import RedisStore
+
+Work = Sequence[Coroutine[Any, Any, None]]
+"""What must run beside the server: the watch and the follower."""
+
+
+async def assemble(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Work]:
+    """The parts, whose connections close with `stack`, and the work to run beside them."""
+    topics = Topics(settings.namespace)
+    admin = await stack.enter_async_context(client.admin(settings.kafka))
+    partitions = await setup.partitions(admin, topics)
+    store = await _store(settings, topics, stack)
+    consumer = await stack.enter_async_context(_consumer(settings.kafka))
+    producer = await stack.enter_async_context(client.producer(settings.kafka, linger_ms=2))
+
+    describe = Describer(settings.outcomes)
+    view = View(view_path(settings.api.view, settings.namespace), list(describe.places))
+    stack.callback(view.close)
+    queries = Queries(view.path)
+    stack.callback(queries.close)
+
+    metrics, feed = Metrics(), Feed(partitions, view.last)
+    follower = Follower(
+        consumer, topics, partitions, view, feed, metrics, lambda partition: watch.is_live(partition)
+    )
+    vectorizer = Vectorizer(Layout(settings.registry))
+    models = {0: prior(settings.outcomes, vectorizer)}
+    schema = Pipeline(
+        vectorizer, settings.outcomes, settings.rules, models, Signer(b"", ""), partitions
+    ).schema
+    ends = KafkaEnds(consumer, admin, topics, partitions)
+    watch = Watch(store, ends, follower, partitions, schema)
+    metrics.watch(watch)
+    await watch.look()
+    sender = KafkaSender(producer, topics)
+    parts = Parts(
+        settings=settings.api,
+        partitions=partitions,
+        current=Current(store, queries, describe, models, partitions, time.time),
+        describe=describe,
+        feed=feed,
+        intake=Intake(settings.registry, sender, watch, partitions, time.time),
+        metrics=metrics,
+        queries=queries,
+        watch=watch,
+    )
+    return parts, (watch.run(), follower.run())
+
+
+async def _store(settings: Settings, topics: Topics, stack: AsyncExitStack) -> RedisStore:
+    redis = settings.redis
+    made = RedisStore(
+        redis.url.get_secret_value(),
+        topics.space,
+        cluster=redis.cluster,
+        timeout=redis.timeout_seconds,
+    )
+    stack.push_async_callback(made.close)
+    await made.standings([0])
+    return made
+
+
+@asynccontextmanager
+async def _consumer(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
+    """Of no group. Where records have been deleted meanwhile it goes on with the first that is left."""
+    made = AIOKafkaConsumer(
+        **client.options(kafka), auto_offset_reset="earliest", enable_auto_commit=False
+    )
+    try:
+        await made.start()
+    except (KafkaError, OSError) as error:
+        await made.stop()
+        raise client.unreachable(kafka, error) from error
+    try:
+        yield made
+    finally:
+        await made.stop()

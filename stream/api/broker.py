@@ -1,0 +1,67 @@
+"""The API's side of Kafka: producing touchpoints, and looking where the topic stands."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from stream.api.intake import Sent
+from stream.broker import setup
+from stream.broker.client import answering
+from stream.broker.topics import LIVE_CLOCK, Topics
+
+_CLOCK_SECONDS: Final = 4.0
+
+
+class KafkaSender:
+    """A `Sender` over one idempotent producer that waits for all replicas."""
+
+    def __init__(self, producer: AIOKafkaProducer, topics: Topics) -> None:
+        self._producer, self._topic = producer, topics.touchpoints
+
+    async def send(self, records: Sequence[Sent]) -> None:
+        """Return when the broker has all of them."""
+        with answering():
+            waiting = [
+                await self._producer.send(
+                    self._topic,
+                    record.value,
+                    record.key,
+                    record.partition,
+                    record.timestamp,
+                    list(record.headers),
+                )
+                for record in records
+            ]
+            await asyncio.gather(*waiting)
+
+
+class KafkaEnds:
+    """The `Ends` of touchpoints, over a consumer and an admin client."""
+
+    def __init__(
+        self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, topics: Topics, partitions: int
+    ) -> None:
+        self._consumer, self._admin, self._topics = consumer, admin, topics
+        self._tps = [TopicPartition(topics.touchpoints, partition) for partition in range(partitions)]
+        self._live = False
+        self._asked = float("-inf")
+
+    async def ends(self) -> Sequence[int]:
+        """The end of every partition."""
+        with answering():
+            found = await self._consumer.end_offsets(self._tps)
+        return [found[tp] for tp in self._tps]
+
+    async def is_live(self) -> bool:
+        """Whether the broker stamps touchpoints; asked every few seconds."""
+        if time.monotonic() - self._asked > _CLOCK_SECONDS:
+            with answering():
+                self._live = await setup.clock(self._admin, self._topics) == LIVE_CLOCK
+            self._asked = time.monotonic()
+        return self._live
