@@ -7,13 +7,13 @@ export PYTHON
 
 bin := .venv/bin
 # The parts that exist; the checks look at all of them.
-code := $(wildcard schemas stream benchmarks evaluation tests)
+code := $(wildcard schemas stream benchmarks evaluation tests scripts)
 
 # ---- what people type -------------------------------------------------------
 
 .PHONY: help
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: setup ## replay a real shop through real Kafka and Redis (DEMO_SECONDS=60 ends it by itself)
@@ -41,6 +41,10 @@ setup-dev: .venv/.dev .venv/.project ## make .venv with what everything needs
 format: setup-dev ## put the code in its form
 	@$(bin)/ruff check --quiet --fix-only .
 	@$(bin)/ruff format --quiet .
+
+.PHONY: docs-generate
+docs-generate: setup-dev ## write the parts of docs/ that come from the code
+	@$(bin)/python -m scripts.generate_docs
 
 .PHONY: clean
 clean: ## remove .venv and all that was made; keeps what git knows

@@ -26,12 +26,19 @@ class Outcome(BaseModel):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
     horizon_days: Annotated[int, Field(ge=1, le=365)]
     kind: Literal["occurrence", "absence"] = "occurrence"
-    types: Annotated[tuple[str, ...], Field(min_length=1)] = ("purchase", "point_of_sale", "direct_sales")
+    types: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "purchase",
+        "point_of_sale",
+        "direct_sales",
+    )
     min_value: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     base_rate: Annotated[float, Field(gt=0, lt=1)] = 0.05
     cuts: Cuts = (0.05, 0.15, 0.35, 0.65)
     hysteresis: Annotated[float, Field(ge=0, le=2)] = 0.1
-    advice: dict[Band, str] = Field(default_factory=dict)
+    advice: dict[Band, Annotated[str, Field(min_length=1, max_length=300)]] = Field(
+        default_factory=dict
+    )
+    """In place of the usual advice, per band; short, because it travels with every band change."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -51,7 +58,8 @@ class Outcome(BaseModel):
 
     def advise(self, band: Band) -> str:
         """What to do with a customer in this band."""
-        return self.advice.get(band) or (CHURN_ADVICE if self.kind == "absence" else ADVICE)[band]
+        usual = CHURN_ADVICE if self.kind == "absence" else ADVICE
+        return self.advice.get(band, usual[band])
 
 
 def band_number(band: Band) -> int:

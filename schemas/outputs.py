@@ -13,7 +13,9 @@ Cause = Literal["event", "silence"]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, use_attribute_docstrings=True
+    )
 
 
 class SourcePosition(_Frozen):
@@ -25,6 +27,7 @@ class SourcePosition(_Frozen):
     partition: int
     offset: int
     cursor: int
+    """How many scorings were due before this one at that record."""
 
 
 class CausingTouchpoint(_Frozen):
@@ -39,16 +42,22 @@ class Reason(_Frozen):
 
     family: str
     contribution: float
+    """Log-odds; below zero it speaks against the outcome."""
     text: str
+    """What is known of the family, in words."""
 
 
 class _Decision(_Frozen):
     customer_id: str
     cause: Cause
-    touchpoint: CausingTouchpoint | None = None
+    """A touchpoint, or time passing without one."""
+    touchpoint: CausingTouchpoint | None
+    """Null in silence."""
     basis: str
+    """What the probability rests on: `prior` until something has been learned."""
     model_version: int
     decided_at: AwareDatetime
+    """By the log's clock."""
     position: SourcePosition
 
 
@@ -67,49 +76,74 @@ class Score(_Decision):
     scores: tuple[OutcomeScore, ...]
 
 
-class BandChange(_Decision):
+class _Move(_Decision):
+    outcome: str
+    horizon_days: int
+    from_band: Annotated[Band | Literal["unscored"], Field(alias="from")]
+    """`unscored` before the first score."""
+    to_band: Annotated[Band, Field(alias="to")]
+    probability: Probability
+    """Of the outcome within the horizon, now."""
+    advice: str
+    """What to do with a customer in this band."""
+
+
+class BandChange(_Move):
     """A customer moved from one band of an outcome to another.
 
     `base_log_odds` and the contributions of all `reasons` add up to `log_odds` exactly.
     """
 
-    outcome: str
-    horizon_days: int
-    from_band: Annotated[Band | Literal["unscored"], Field(alias="from")]
-    to_band: Annotated[Band, Field(alias="to")]
-    probability: Probability
     previous_probability: Probability | None
+    """As last computed for this customer; null before the first score."""
     log_odds: float
     base_log_odds: float
     reasons: tuple[Reason, ...]
-    advice: str
+    """Strongest first."""
 
 
-class Trigger(_Decision):
+class Trigger(_Move):
     """A rule fired: what automation is asked to do, and the band change that asks for it."""
 
     rule: str
-    outcome: str
-    horizon_days: int
     band_change_id: str
-    from_band: Annotated[Band | Literal["unscored"], Field(alias="from")]
-    to_band: Annotated[Band, Field(alias="to")]
-    probability: Probability
-    advice: str
+    """The `id` of the band change's CloudEvent."""
 
 
 Data = TypeVar("Data", bound=BaseModel)
 
 
 class CloudEvent(_Frozen, Generic[Data]):
-    """The envelope. `id` is deterministic: consumers may drop what they have seen."""
+    """The envelope."""
 
     specversion: Literal["1.0"]
     id: str
+    """Deterministic: the same decision has the same id however often it is published, so drop what you know."""
     source: str
     type: str
     subject: str
+    """The customer id."""
     time: AwareDatetime
+    """When it was decided, by the log's clock."""
     datacontenttype: Literal["application/json"]
     partitionkey: str
+    """The customer id."""
     data: Data
+
+
+class ScoreEvent(CloudEvent[Score]):
+    """A record of `scores`."""
+
+    type: Literal["bandshift.score.v1"]
+
+
+class BandChangeEvent(CloudEvent[BandChange]):
+    """A record of `band-changes`."""
+
+    type: Literal["bandshift.band-change.v1"]
+
+
+class TriggerEvent(CloudEvent[Trigger]):
+    """A record of `triggers`."""
+
+    type: Literal["bandshift.trigger.v1"]

@@ -73,7 +73,7 @@ DEFAULT_TYPES: tuple[TouchpointType, ...] = (
 class Place(NamedTuple):
     """Where a type stands in the features: its number, and the number of its stage where none is given."""
 
-    index: int
+    number: int
     stage: int
 
 
@@ -88,7 +88,8 @@ class TypeRegistry:
             raise ValueError(message)
         self.kinds: tuple[TouchpointType, ...] = tuple(kinds.values())
         self.places: dict[str, Place] = {
-            kind.name: Place(index, STAGES.index(kind.stage)) for index, kind in enumerate(self.kinds)
+            kind.name: Place(index, STAGES.index(kind.stage))
+            for index, kind in enumerate(self.kinds)
         }
 
     @property

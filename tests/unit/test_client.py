@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from threading import Event
 
 import pytest
 
@@ -133,6 +134,22 @@ def test_it_tries_again_with_the_same_body(
     assert pauses == [0.1, 0.2]
 
 
+def test_an_answer_that_does_not_come_is_asked_for_again(intake: Intake) -> None:
+    """After a time-out the touchpoint is sent again, over another connection."""
+    over = Event()
+
+    def keep_waiting(_: bytes) -> Reply:
+        over.wait(60)
+        return None
+
+    intake.says = [keep_waiting]
+    with Client(intake.url, timeout=0.2, tries=2, sleep=lambda _: None) as client:
+        answer = client.send(touchpoint(1))
+    over.set()
+    assert answer.accepted == ("e1",)
+    assert len({request.connection for request in intake.requests}) == 2
+
+
 def test_it_gives_up_after_the_tries(intake: Intake) -> None:
     """Where it stays unavailable, an error says so in the server's words, with the status."""
     intake.says = [unavailable] * 3
@@ -192,7 +209,7 @@ def test_an_answer_without_end_is_cut(intake: Intake, monkeypatch: pytest.Monkey
     """Of an answer that is far too long only a part is read, and the next request is not confused by it."""
     monkeypatch.setattr("schemas.client.MOST_ANSWER_BYTES", 100)
     intake.says = [lambda _: (202, b" " * 1_000)]
-    with Client(intake.url) as client:
+    with Client(intake.url, tries=1) as client:
         with pytest.raises(ClientError, match="expected an answer"):
             client.send(touchpoint(1))
         assert client.send(touchpoint(2)).accepted == ("e2",)
