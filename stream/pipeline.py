@@ -93,11 +93,14 @@ class Pipeline:
                 _take_control(ledger, parsed)
             else:
                 _reject(step, record, parsed)
-            ledger.count("in")
+            step.taken += 1
             ledger.clock = clock
             step.position = Position(record.offset + 1)
             if isinstance(parsed, Control) and parsed.kind is Kind.ADOPT:
                 break  # the next record may be another model's
+        ledger.count("in", step.taken)
+        ledger.count("scored", step.events)
+        ledger.count("silence_scorings", len(step.scorings) - step.events)
         self._verdict.give(model, partition, step)
         return step
 
@@ -113,7 +116,6 @@ class Pipeline:
             state = states[customer_id]
             state.advance(due + state.shift)
             self._scored(step, state, due * 1000, None, dues)
-            step.ledger.count("silence_scorings")
             step.position = Position(step.position.offset, step.position.cursor + 1)
         step.wants_dues = now >= dues.horizon
         return not step.wants_dues
@@ -140,7 +142,7 @@ class Pipeline:
                 event.hash, event.kind, event.stage, event.happened + state.shift, event.cents
             )
             self._scored(step, state, clock, event, dues)
-            ledger.count("scored")
+            step.events += 1
 
     def _scored(
         self,

@@ -15,6 +15,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
+from stream.agents.collector import Collector
 from stream.agents.owner import Owner
 from stream.broker.port import Log
 from stream.errors import BandshiftError, LogLostError
@@ -115,6 +116,11 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def run(self, put: Put, stopping: Callable[[], bool]) -> None:
         """Poll until told to stop; then finish the batch and commit. Raises what the worker cannot mend."""
+        with Collector() as collector:
+            await self._loop(put, stopping, collector)
+        await self._finish()
+
+    async def _loop(self, put: Put, stopping: Callable[[], bool], collector: Collector) -> None:
         loop = asyncio.get_running_loop()
         committed = checked = loop.time()
         while not stopping():
@@ -126,6 +132,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._poll = poll
                 await put(poll)
                 await poll.answered.wait()
+            collector.between_polls(began)
             if loop.time() - committed >= self._settings.commit_seconds:
                 await self._try_commit()
                 committed = loop.time()
@@ -135,7 +142,6 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             pause = began + self._settings.gather_ms / 1000 - loop.time()
             if pause > 0:
                 await asyncio.sleep(pause)
-        await self._finish()
 
     async def _next(self, now: float) -> Poll:
         """The next batch: records of partitions that are ready, nothing for those that must look or take over."""

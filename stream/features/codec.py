@@ -3,7 +3,7 @@
 head     the numbers of `_HEAD`
 tiles    the numbers of `_TILES`; per type seen, by type: type << 24 | hour (u32); keys (u32 each); counts
          (1, 2 or 4 bytes each); the values of those tiles that have one (4 or 8 bytes each)
-scores   band (u8) and probability in millionths (u32) per outcome
+scores   per outcome the band (u8 each), then the probability in millionths (u32 each)
 fired    number of rule (u8) and when it last fired (u32)
 ids      hashes of event ids (u64 each), then when each arrived (u32 each)
 
@@ -30,7 +30,7 @@ from stream.features.state import CODE_BITS, CustomerState
 VERSION = 1
 _HEAD = struct.Struct("<BBBI5I")
 _TILES = struct.Struct("<BBBHH")
-_SCORE = struct.Struct("<BI")
+_FIRED = struct.Struct("<BI")
 _REACHES = tuple(window.reach for window in WINDOWS)
 
 
@@ -42,39 +42,39 @@ def encode(state: CustomerState) -> bytes:
     """The state as bytes."""
     if state.packed is None:
         state.packed = _pack_tiles(state)
-    parts = [
-        _HEAD.pack(
-            VERSION,
-            len(state.bands),
-            len(state.fired),
-            len(state.ids),
-            state.at,
-            state.first,
-            state.purchases,
-            state.first_purchase,
-            state.last_purchase,
-        ),
-        state.packed,
-    ]
-    parts += map(_SCORE.pack, state.bands, state.probabilities)
-    if state.fired:
-        parts += [_SCORE.pack(rule, time) for rule, time in sorted(state.fired.items())]
-    if state.ids:
-        parts += (array("Q", state.ids).tobytes(), array("I", state.ids.values()).tobytes())
-    return b"".join(parts)
+    facts = state.layout.facts
+    first, purchases, first_purchase, last_purchase = map(int, state.row[facts : facts + 4])
+    ids, fired = state.ids, state.fired
+    head = _HEAD.pack(
+        VERSION,
+        len(state.bands),
+        len(fired),
+        len(ids),
+        state.at,
+        first,
+        purchases,
+        first_purchase,
+        last_purchase,
+    )
+    scores = head + state.packed + state.bands + state.probabilities.tobytes()
+    if fired:
+        scores += b"".join(_FIRED.pack(rule, time) for rule, time in sorted(fired.items()))
+    if ids:
+        scores += array("Q", ids).tobytes() + array("I", ids.values()).tobytes()
+    return scores
 
 
 def _pack_tiles(state: CustomerState) -> bytes:
     keys, counts, values = state.keys, state.counts, state.values
     valued = array(values.typecode, compress(values, map((1).__and__, keys)))
-    last = sorted(state.last.items())
-    return b"".join((
-        _TILES.pack(len(last), ord(counts.typecode), ord(values.typecode), len(keys), len(valued)),
-        array("I", [kind << 24 | hour for kind, hour in last]).tobytes(),
-        keys.tobytes(),
-        counts.tobytes(),
-        valued.tobytes(),
-    ))  # fmt: skip
+    sizes = len(state.seen), ord(counts.typecode), ord(values.typecode), len(keys), len(valued)
+    return (
+        _TILES.pack(*sizes)
+        + state.seen.tobytes()
+        + keys.tobytes()
+        + counts.tobytes()
+        + valued.tobytes()
+    )
 
 
 def decode(
@@ -85,11 +85,8 @@ def decode(
     Raises UnreadableStateError for bytes of another version or of another number of outcomes.
     """
     states = [_read(customer_id, data, layout, outcomes) for customer_id, data in customers]
-    rows = _sum(states, layout)
-    for state, row in zip(states, rows, strict=True):
-        state.row = array("d", row.tobytes())
-        for kind, hour in state.last.items():
-            state.row[layout.last + kind] = hour
+    for state, sums in zip(states, _sum(states, layout), strict=True):
+        state.row[: layout.last] = array("d", sums.tobytes())
         state.begins = [
             bisect_left(state.keys, _first_key(state.at, reach)) for reach in _REACHES[:4]
         ]
@@ -110,15 +107,17 @@ def _read(customer_id: str, data: bytes, layout: Layout, outcomes: int) -> Custo
             f"state of version {version} with {scored} outcomes, expected {VERSION} with {outcomes}"
         )
         raise UnreadableStateError(message)
-    state.at, state.first, state.purchases, state.first_purchase, state.last_purchase = times
+    state.at, *facts = times
+    state.row[layout.facts : layout.facts + 4] = array("d", facts)
     begin = _read_tiles(state, data, _HEAD.size)
-    for number in range(outcomes):
-        state.bands[number], state.probabilities[number] = _SCORE.unpack_from(data, begin)
-        begin += _SCORE.size
+    state.bands[:] = data[begin : begin + outcomes]
+    begin += outcomes
+    state.probabilities = array("I", data[begin : begin + 4 * outcomes])
+    begin += 4 * outcomes
     for _ in range(fired):
-        rule, time = _SCORE.unpack_from(data, begin)
+        rule, time = _FIRED.unpack_from(data, begin)
         state.fired[rule] = time
-        begin += _SCORE.size
+        begin += _FIRED.size
     if ids:
         hashes = array("Q", data[begin : begin + 8 * ids])
         state.ids = dict(zip(hashes, array("I", data[begin + 8 * ids :]), strict=True))
@@ -129,15 +128,18 @@ def _read_tiles(state: CustomerState, data: bytes, begin: int) -> int:
     """Read the tiles that begin there; returns where they end."""
     kinds, width, size, tiles, valued = _TILES.unpack_from(data, begin)
     state.counts, state.values = array(chr(width)), array(chr(size))
-    ends = tuple(
+    ends: tuple[int, ...] = tuple(
         accumulate(
             (4 * kinds, 4 * tiles, state.counts.itemsize * tiles, state.values.itemsize * valued),
             initial=begin + _TILES.size,
         )
     )
     state.packed = data[begin : ends[4]]
-    for pair in array("I", data[ends[0] : ends[1]]):
-        state.last[pair >> 24] = pair & 0xFFFFFF
+    state.seen.frombytes(data[ends[0] : ends[1]])
+    for pair in state.seen:
+        hour = pair & 0xFFFFFF
+        state.row[state.layout.last + (pair >> 24)] = hour
+        state.fresh = max(state.fresh, hour)
     state.keys.frombytes(data[ends[1] : ends[2]])
     state.counts.frombytes(data[ends[2] : ends[3]])
     if valued == tiles:
@@ -153,9 +155,9 @@ def _read_tiles(state: CustomerState, data: bytes, begin: int) -> int:
 
 
 def _sum(states: Sequence[CustomerState], layout: Layout) -> NDArray[np.float64]:
-    """The window sums of all states: rows of the raw layout, everything but the sums being 0."""
+    """The window sums of all states: the part of their raw rows before `layout.last`."""
     number, windows = len(states), len(_REACHES)
-    rows = np.zeros((number, layout.width))
+    rows = np.zeros((number, layout.last))
     lengths = [len(state.keys) for state in states]
     if not any(lengths):
         return rows
@@ -178,5 +180,5 @@ def _sum(states: Sequence[CustomerState], layout: Layout) -> NDArray[np.float64]
     by_window = rows[:, : layout.values].reshape(number, windows, layout.per_window)
     by_window[:, :, : layout.types] = total(layout.types, kind, counts)
     by_window[:, :, layout.types :] = total(len(STAGES), stage, counts)
-    rows[:, layout.values : layout.last] = total(len(STAGES), stage, values).reshape(number, -1)
+    rows[:, layout.values :] = total(len(STAGES), stage, values).reshape(number, -1)
     return rows

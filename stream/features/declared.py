@@ -19,6 +19,7 @@ from stream.features.grid import AGE_STEPS, DAY, HOUR, HOURS_COUNTED, MOST_AGE, 
 from stream.features.layout import Layout
 
 Rows = NDArray[np.float64]
+Numbers = NDArray[np.int64]
 ACTIVITY = "activity"
 PURCHASES = "purchases"
 _STAGE_FAMILY = dict(zip(STAGES, (ACTIVITY, PURCHASES, ACTIVITY), strict=True))
@@ -46,10 +47,14 @@ class Feature:
 
 @dataclass(frozen=True)
 class Entry:
-    """A family of features and how they are computed: raw rows (n, width) -> (n, number of features)."""
+    """A family of features, and how some of them are computed.
+
+    `compute` takes raw rows (n, width), the layout, and the numbers of those wanted within the family (m);
+    it gives them as (n, m).
+    """
 
     features: Callable[[Layout], Iterator[Feature]]
-    compute: Callable[[Rows, Layout], Rows]
+    compute: Callable[[Rows, Layout, Numbers], Rows]
 
 
 def _type_counts(layout: Layout) -> Iterator[Feature]:
@@ -64,9 +69,11 @@ def _type_counts(layout: Layout) -> Iterator[Feature]:
             yield Feature(name, _STAGE_FAMILY[stage], meaning, "count", window.name, scale)
 
 
-def _counts(rows: Rows, layout: Layout) -> Rows:
+def _counts(rows: Rows, layout: Layout, wanted: Numbers) -> Rows:
     scales = np.repeat([_COUNT_SCALE[window.name] for window in WINDOWS], layout.per_window)
-    return np.log1p(rows[:, : layout.values]) / scales
+    found: Rows = np.log1p(rows.take(wanted, axis=1))
+    found /= scales[wanted]
+    return found
 
 
 def _stage_values(layout: Layout) -> Iterator[Feature]:
@@ -77,8 +84,8 @@ def _stage_values(layout: Layout) -> Iterator[Feature]:
     del layout
 
 
-def _values(rows: Rows, layout: Layout) -> Rows:
-    cents = rows[:, layout.values : layout.last]
+def _values(rows: Rows, layout: Layout, wanted: Numbers) -> Rows:
+    cents = rows.take(layout.values + wanted, axis=1)
     return np.copysign(np.log1p(np.abs(cents) / 100) / _VALUE_SCALE, cents)
 
 
@@ -92,19 +99,22 @@ def _freshness_features(layout: Layout) -> Iterator[Feature]:
     )
 
 
-def _freshness(rows: Rows, layout: Layout) -> Rows:
+def _freshness(rows: Rows, layout: Layout, wanted: Numbers) -> Rows:
     last = rows[:, layout.last : layout.facts]
-    last = np.concatenate((last, last.max(axis=1, keepdims=True)), axis=1)
-    return _FRESHNESS.take(_ages(rows, layout, last))
+    hours = last.take(wanted[wanted < layout.types], axis=1)
+    if layout.types in wanted:  # of anything at all: the last one of the family
+        hours = np.concatenate((hours, last.max(axis=1, keepdims=True)), axis=1)
+    return _FRESHNESS.take(_ages(rows, hours))
 
 
-def _ages(rows: Rows, layout: Layout, last_hours: Rows) -> NDArray[np.int64]:
+def _ages(rows: Rows, last_hours: Rows) -> Numbers:
     """Index into AGE_STEPS (see `grid.age_index`), for hours in which something was last seen."""
     last = last_hours.astype(np.int64)
-    hour = rows[:, layout.fact("at")].astype(np.int64)[:, None] // HOUR
+    hour = rows[:, -1:].astype(np.int64) // HOUR
     days = hour // 24 - last // 24
     young, old = np.maximum(hour - last, 0), HOURS_COUNTED + np.minimum(days, 92)
-    return np.where(days < 2, young, old)
+    found: Numbers = np.where(days < 2, young, old)
+    return found
 
 
 def _rhythm_features(_: Layout) -> Iterator[Feature]:
@@ -120,19 +130,20 @@ def _rhythm_features(_: Layout) -> Iterator[Feature]:
     )
 
 
-def _rhythm(rows: Rows, layout: Layout) -> Rows:
+def _rhythm(rows: Rows, layout: Layout, wanted: Numbers) -> Rows:
+    if not len(wanted):
+        return np.empty((len(rows), 0))
     first, purchases, first_purchase, last_purchase, at = rows[:, layout.facts :].T
     tenure = np.where(first > 0, at // DAY - first // DAY, 0.0)
     gaps = np.maximum(purchases - 1, 0)
     mean = np.divide(
         last_purchase - first_purchase, gaps * DAY, out=np.zeros_like(at), where=gaps > 0
     )
-    present = _AGES.take(_ages(rows, layout, last_purchase[:, None] // HOUR)[:, 0]) / 24
+    present = _AGES.take(_ages(rows, last_purchase[:, None] // HOUR)[:, 0]) / 24
     ratio = np.divide(present, mean, out=np.zeros_like(at), where=mean > 0)
-    return np.stack(
-        (np.log1p(tenure) / log1p(90), np.log1p(mean) / log1p(90), np.log1p(ratio) / log1p(4)),
-        axis=1,
-    )
+    found: Rows = np.log1p(np.stack((tenure, mean, ratio), axis=1))
+    found /= [log1p(90), log1p(90), log1p(4)]
+    return found.take(wanted, axis=1)
 
 
 DECLARED: tuple[Entry, ...] = (

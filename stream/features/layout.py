@@ -12,6 +12,7 @@ from schemas.types import STAGES, TypeRegistry
 from stream.features.grid import WINDOWS
 
 FACTS = ("first", "purchases", "first_purchase", "last_purchase", "at")
+"""The order counts: the first four are kept as they change, `at` is the last column of a row."""
 
 
 class Layout:

@@ -26,6 +26,7 @@ from stream.features.layout import Layout
 
 CODE_BITS = 9
 _CODE = (1 << CODE_BITS) - 1
+_HOUR = (1 << 24) - 1
 FINE_PER_HOUR = HOUR // FINE
 FINE_PER_DAY = DAY // FINE
 REMEMBERED = DAY
@@ -46,29 +47,23 @@ class CustomerState:
         "customer_id",
         "edge",
         "fired",
-        "first",
-        "first_purchase",
+        "fresh",
         "ids",
         "keys",
-        "last",
-        "last_purchase",
         "layout",
         "packed",
         "probabilities",
-        "purchases",
         "row",
+        "seen",
         "shift",
         "values",
-    )  # fmt: skip
+    )
 
     def __init__(self, customer_id: str, layout: Layout, outcomes: int) -> None:
         self.customer_id = customer_id
         self.layout = layout
         self.shift = shift(customer_id)
         self.at = 0
-        self.first = self.first_purchase = self.last_purchase = self.purchases = 0
-        self.last: dict[int, int] = {}
-        """Type -> hour of its latest touchpoint."""
         self.keys = array("I")
         """tile number (of 5 minutes) << 9 | type << 3 | stage << 1 | 1 if it has a value; rising."""
         self.counts = array("B")
@@ -77,11 +72,16 @@ class CustomerState:
         """Where the windows of 1 h, 1 d, 7 d and 30 d begin in `keys`; that of 90 d begins at 0."""
         self.edge = NEVER
         """When the next tile leaves a window."""
+        self.seen = array("I")
+        """Per type seen, rising: type << 24 | hour of the latest touchpoint."""
+        self.fresh = 0
+        """The hour of the latest touchpoint of all."""
         self.row = array("d", bytes(8 * layout.width))
+        """The raw row (see `layout`): sums of windows, hours last seen, facts; `at` is set on a snapshot."""
         self.ids: dict[int, int] = {}
         """Hash of event id -> when it arrived."""
         self.bands = bytearray([UNSCORED]) * outcomes
-        self.probabilities = [0] * outcomes
+        self.probabilities = array("I", bytes(4 * outcomes))
         """Last probability per outcome, in millionths."""
         self.fired: dict[int, int] = {}
         """Number of rule -> when it last fired."""
@@ -197,45 +197,59 @@ class CustomerState:
     def due(self) -> int:
         """The first moment after `at` at which a feature moves by time alone; 24 hours away at most."""
         at = self.at
+        edge = (at // DAY + 1) * DAY
+        if self.edge < edge:
+            edge = self.edge
         hour = at // HOUR
-        step = HOURLY
-        for last in self.last.values():
-            age = hour - last
-            if age < HOURLY:
-                step = min(step, NEXT_HOUR_STEP[max(age, 0)] - age)
-        edge = min(self.edge, (at // DAY + 1) * DAY)
-        return min(edge, (hour + step) * HOUR) if step < HOURLY else edge
+        if hour - self.fresh < HOURLY:
+            for pair in self.seen:
+                age = hour - (pair & _HOUR)
+                if age < HOURLY:
+                    step = (hour - age + NEXT_HOUR_STEP[age if age > 0 else 0]) * HOUR
+                    if step < edge:
+                        edge = step
+        return edge
 
     # -- touchpoints ---------------------------------------------------------------------------------
-
-    def seen(self, event: int) -> bool:
-        """Whether an event of this id (hashed) has arrived within the last 24 hours."""
-        return event in self.ids
 
     def add(self, event: int, kind: int, stage: int, time: int, cents: int) -> None:
         """Count a touchpoint that happened at local `time`, anywhere within what is kept.
 
         Counts and sums are integers addressed by event time, so the order of arrival does not matter.
+        `event` is the hash of its id, `cents` its value in hundredths.
         """
-        at = self.at
-        self.ids[event] = at
-        hour = time // HOUR
-        if hour > self.last.get(kind, 0):
-            self.last[kind] = hour
-            self.row[self.layout.last + kind] = hour
-        if not self.first or time < self.first:
-            self.first = time
-        if kind in self.layout.buys:
-            self.purchases += 1
-            self.last_purchase = max(self.last_purchase, time)
-            self.first_purchase = min(self.first_purchase or time, time)
+        self.ids[event] = self.at
+        self._note(kind, time)
+        self.packed = None
         code = kind << 3 | stage << 1 | (cents != 0)
         fine = time // FINE
-        if fine * FINE + _1H > at:
+        if fine * FINE + _1H > self.at:
             self._enter(fine << CODE_BITS | code, 0, cents)
         else:
             self._enter_late(time, code, cents)
-        self.packed = None
+
+    def _note(self, kind: int, time: int) -> None:
+        """When a type, and anything at all, was first and last seen."""
+        layout, row, hour = self.layout, self.row, time // HOUR
+        if hour > row[layout.last + kind]:
+            seen, pair = self.seen, kind << 24
+            place = bisect_left(seen, pair)
+            if place < len(seen) and seen[place] >> 24 == kind:
+                seen[place] = pair | hour
+            else:
+                seen.insert(place, pair | hour)
+            row[layout.last + kind] = hour
+            if hour > self.fresh:
+                self.fresh = hour
+        facts = layout.facts
+        if not row[facts] or time < row[facts]:
+            row[facts] = time
+        if kind in layout.buys:
+            row[facts + 1] += 1
+            if not row[facts + 2] or time < row[facts + 2]:
+                row[facts + 2] = time
+            if time > row[facts + 3]:
+                row[facts + 3] = time
 
     def _enter_late(self, time: int, code: int, cents: int) -> None:
         at, tile = self.at, time // HOUR * HOUR
@@ -273,10 +287,5 @@ class CustomerState:
 
     def snapshot(self) -> bytes:
         """The raw row as it stands at `at` (see `layout`)."""
-        row, facts = self.row, self.layout.facts
-        row[facts] = self.first
-        row[facts + 1] = self.purchases
-        row[facts + 2] = self.first_purchase
-        row[facts + 3] = self.last_purchase
-        row[facts + 4] = self.at
-        return row.tobytes()
+        self.row[-1] = self.at
+        return self.row.tobytes()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.features.declared import DECLARED, Feature
+from stream.features.declared import DECLARED, Entry, Feature
 from stream.features.layout import Layout
 
 
@@ -26,7 +26,8 @@ class Vectorizer:
         order = sorted(
             range(len(declared)), key=lambda column: names.index(declared[column].family)
         )
-        self._order = np.array(order)
+        self.order: NDArray[np.int64] = np.array(order)
+        """Per column, its number in the order of declaration."""
         self.features: tuple[Feature, ...] = tuple(declared[column] for column in order)
         self.families: dict[str, slice] = {}
         begin = 0
@@ -42,7 +43,31 @@ class Vectorizer:
         """Snapshots of states, as one matrix of raw rows (n, layout.width)."""
         return np.frombuffer(b"".join(snapshots)).reshape(len(snapshots), self.layout.width)
 
+    def plan(self, columns: NDArray[np.int64]) -> Plan:
+        """How to compute these features only; `columns` are numbers of `features`, rising."""
+        return Plan(self, columns)
+
     def matrix(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Features (n, len(features)) of raw rows (n, layout.width); a row depends on itself alone."""
-        computed = [entry.compute(raw, self.layout) for entry in DECLARED]
+        """All features (n, len(features)) of raw rows (n, layout.width)."""
+        return self.plan(np.arange(len(self.features))).matrix(raw)
+
+
+class Plan:
+    """Computes chosen features of raw rows; a row's features depend on that row alone, to the last bit."""
+
+    def __init__(self, vectorizer: Vectorizer, columns: NDArray[np.int64]) -> None:
+        self._layout = vectorizer.layout
+        declared = vectorizer.order[columns]
+        self._parts: list[tuple[Entry, NDArray[np.int64]]] = []
+        begin = 0
+        for entry in DECLARED:
+            size = sum(1 for _ in entry.features(self._layout))
+            inside = np.sort(declared[(declared >= begin) & (declared < begin + size)])
+            self._parts.append((entry, inside - begin))
+            begin += size
+        self._order = np.argsort(np.argsort(declared))
+
+    def matrix(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The chosen features (n, m) of raw rows (n, layout.width), in the order of their numbers."""
+        computed = [entry.compute(raw, self._layout, wanted) for entry, wanted in self._parts]
         return np.concatenate(computed, axis=1).take(self._order, axis=1)

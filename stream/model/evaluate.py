@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import asdict
+
 from schemas.bands import BANDS, Band
 from schemas.outcomes import Outcome
 from stream.features.state import UNSCORED, CustomerState
@@ -41,9 +43,10 @@ def evaluate(
     """The customer's scores as of `now` (seconds since 1970); at the last decision if that is later."""
     vectorizer = model.vectorizer
     raw = vectorizer.raw(_snapshots(state, now + state.shift))
-    scored = model.score(vectorizer.matrix(raw))
+    scored = model.score(raw)
     reasons = Reasons(vectorizer.layout, model.families)
-    words = reasons.describe(raw[-1].tolist())
+    last: list[float] = raw[-1].tolist()
+    words: dict[int, str] = {}
     found = []
     for place, outcome in enumerate(outcomes):
         path = scored.log_odds[:, place].tolist()
@@ -59,7 +62,10 @@ def evaluate(
                 probability=int(scored.probabilities[-1, place]) / MILLION,
                 log_odds=path[-1] / MILLION,
                 base_log_odds=int(model.base[place]) / MILLION,
-                reasons=tuple(reasons.explain(scored.parts[-1, place].tolist(), words)),
+                reasons=tuple(
+                    asdict(reason)
+                    for reason in reasons.explain(scored.parts[-1, place].tolist(), last, words)
+                ),
             )
         )
     return tuple(found)

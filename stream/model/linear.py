@@ -48,9 +48,9 @@ class LinearModel:
         self.basis = basis
         self.weights = weights
         self.base: NDArray[np.int64] = np.rint(base * MILLION).astype(np.int64)
-        # Columns that weigh nothing for any outcome are left out of the product.
+        # Features that weigh nothing for any outcome are neither computed nor multiplied.
         used = np.flatnonzero(weights.any(axis=0))
-        self._used = used
+        self._plan = vectorizer.plan(used)
         self._weights = weights[:, used] * MILLION
         self.families: tuple[str, ...] = tuple(
             name for name, columns in vectorizer.families.items() if weights[:, columns].any()
@@ -59,9 +59,12 @@ class LinearModel:
             used, [vectorizer.families[name].start for name in self.families]
         )
 
-    def score(self, matrix: NDArray[np.float64]) -> Scored:
-        """Score each row of a feature matrix (n, features); a row's score does not depend on the others."""
-        products = matrix.take(self._used, axis=1)[:, None, :] * self._weights
+    def score(self, raw: NDArray[np.float64]) -> Scored:
+        """Score raw rows (n, layout.width); a row's score does not depend on the others, to the last bit.
+
+        So no product of matrices: their last bits depend on the batch.
+        """
+        products = self._plan.matrix(raw)[:, None, :] * self._weights
         parts = np.rint(np.add.reduceat(products, self._starts, axis=2)).astype(np.int64)
         log_odds = self.base + parts.sum(axis=2)
         probabilities = np.rint(MILLION / (1 + np.exp(-log_odds / MILLION))).astype(np.int64)

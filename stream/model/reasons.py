@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
+
+from msgspec import Struct
 
 from stream.features.grid import AGE_STEPS, DAY, HOUR, WINDOWS, age_index
 from stream.features.layout import Layout
@@ -12,6 +14,14 @@ from stream.model.linear import MILLION
 _MONTH: Final = next(number for number, window in enumerate(WINDOWS) if window.name == "30d")
 _NAMED: Final = 2
 """How many kinds of touchpoint a reason names."""
+
+
+class Reason(Struct, frozen=True, gc=False):
+    """What one family of touchpoints adds to the log-odds, and in words."""
+
+    family: str
+    contribution: float
+    text: str
 
 
 class Reasons:
@@ -31,28 +41,33 @@ class Reasons:
             for family in self._families
         )
 
-    def describe(self, raw: Sequence[float]) -> list[str]:
-        """In words, per family, what a raw row holds."""
-        first, at = (int(raw[column]) for column in self._facts)
-        hour = at // HOUR
-        ages = f"seen {_ago(hour, int(max(raw[self._last])))}, known for {_many(at // DAY - first // DAY, 'day')}"
-        return [_words(kinds, raw, hour) if kinds else ages for kinds in self._kinds]
-
-    def explain(self, parts: Sequence[int], words: Sequence[str]) -> list[dict[str, Any]]:
+    def explain(
+        self, parts: Sequence[int], raw: Sequence[float], words: dict[int, str]
+    ) -> list[Reason]:
         """The families that move a score, strongest first; `parts` are millionths of log-odds by family.
 
+        `raw` is the raw row that was scored; `words` keeps what was said of it for other outcomes of the row.
         The contributions and the base add up to the log-odds exactly.
         """
-        told = [
-            (-abs(part), family, part, text)
-            for family, part, text in zip(self._families, parts, words, strict=True)
-            if part
-        ]
-        told.sort()
-        return [
-            {"family": family, "contribution": part / MILLION, "text": text}
-            for _, family, part, text in told
-        ]
+        moving = [(-abs(part), number) for number, part in enumerate(parts) if part]
+        moving.sort()
+        told = []
+        for _, number in moving:
+            text = words.get(number)
+            if text is None:
+                text = words[number] = self._describe(number, raw)
+            told.append(Reason(self._families[number], parts[number] / MILLION, text))
+        return told
+
+    def _describe(self, number: int, raw: Sequence[float]) -> str:
+        """In words, what a raw row holds of a family."""
+        hour = int(raw[-1]) // HOUR
+        kinds = self._kinds[number]
+        if kinds:
+            return _words(kinds, raw, hour)
+        first, at = (int(raw[column]) for column in self._facts)
+        last = int(max(raw[self._last]))
+        return f"seen {_ago(hour, last)}, known for {_many(at // DAY - first // DAY, 'day')}"
 
 
 def _words(kinds: Sequence[tuple[int, int, str]], raw: Sequence[float], hour: int) -> str:

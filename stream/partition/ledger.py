@@ -41,9 +41,10 @@ class Ledger(msgspec.Struct):
     partitions: int = 0
     """How many partitions the topic had then; 0 before the first step."""
 
-    def count(self, what: str) -> None:
-        """Add one to a count."""
-        self.counts[what] = self.counts.get(what, 0) + 1
+    def count(self, what: str, number: int = 1) -> None:
+        """Add to a count; one that is still nought is left out."""
+        if number:
+            self.counts[what] = self.counts.get(what, 0) + number
 
 
 def totals(ledgers: list[Ledger]) -> dict[str, int]:

@@ -53,6 +53,10 @@ class Step:
     changed: dict[str, CustomerState] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     """When each changed customer is due next, in seconds since 1970."""
+    taken: int = 0
+    """Records that are done."""
+    events: int = 0
+    """Scorings that an event caused; the others are silence's."""
     scorings: list[Scoring] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
     forwarded: int = 0

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas.outcomes import Outcome
 from schemas.rules import Rule
 from stream.automation.rules import fired
+from stream.features.layout import Layout
 from stream.features.state import UNSCORED, CustomerState
 from stream.features.vector import Vectorizer
 from stream.model.banding import Banding
-from stream.model.linear import LinearModel
-from stream.model.reasons import Reasons
-from stream.partition.outputs import Decision, Move, band_change, score, trigger
+from stream.model.linear import LinearModel, Scored
+from stream.model.reasons import Reason, Reasons
+from stream.partition.bodies import Place
+from stream.partition.outputs import Decision, Move
 from stream.partition.step import Scoring, Step
 
 
@@ -30,87 +36,146 @@ class Verdict:
             tuple((number, rule) for number, rule in numbered if rule.outcome == outcome.name)
             for outcome in outcomes
         )
+        # By outcome and band: where log-odds keep a customer in it; nothing keeps one in "unscored".
+        self._low = np.full((len(outcomes), UNSCORED + 1), 1)
+        self._high = np.zeros((len(outcomes), UNSCORED + 1), np.int64)
+        for place, banding in enumerate(self._bandings):
+            for band, (low, high) in enumerate(banding.holds):
+                self._low[place, band], self._high[place, band] = low, high
 
     def give(self, model: LinearModel, partition: int, step: Step) -> None:
         """Score the step's scorings: bands and probabilities go into the states, the rest into its outputs."""
-        if not step.scorings:
+        scorings = step.scorings
+        if not scorings:
             return
-        raw = self._vectorizer.raw([scoring.snapshot for scoring in step.scorings])
-        scored = model.score(self._vectorizer.matrix(raw))
-        reasons = Reasons(self._vectorizer.layout, model.families)
-        base = model.base.tolist()
-        log_odds, probabilities = scored.log_odds.tolist(), scored.probabilities.tolist()
-        for number, scoring in enumerate(step.scorings):
-            state, event = scoring.state, scoring.event
-            moves = self._moves(state, log_odds[number], probabilities[number], base)
-            state.probabilities[:] = probabilities[number]
-            if event is None and not moves:
+        raw = self._vectorizer.raw([scoring.snapshot for scoring in scorings])
+        scored = model.score(raw)
+        telling = _Telling(model, self._vectorizer.layout, scored)
+        latest: dict[str, int] = {}
+        moved: set[str] = set()
+        for number, leaves in enumerate(self._leaves(scorings, scored.log_odds)):
+            scoring = scorings[number]
+            state = scoring.state
+            before = latest.get(state.customer_id)
+            latest[state.customer_id] = number
+            # Whether it leaves its band was seen for the bands before the step: look again if one moved.
+            if scoring.event is None and not leaves and state.customer_id not in moved:
                 continue
-            decision = Decision(
-                state.customer_id,
-                scoring.decided_ms,
-                partition,
-                scoring.offset,
-                scoring.cursor,
-                event,
-                model.basis,
-                model.version,
+            chances = (
+                state.probabilities if before is None else scored.probabilities[before].tolist()
             )
-            step.outputs.append(score(decision, self._outcomes, state.bands, state.probabilities))
-            if moves:
-                words = reasons.describe(raw[number].tolist())
-                parts = scored.parts[number].tolist()
-                for place, move in moves:
-                    self._tell(
-                        decision, place, move, reasons.explain(parts[place], words), scoring, step
-                    )
+            if self._tell(telling, number, scoring, chances, partition, step):
+                moved.add(state.customer_id)
+        for customer_id, number in latest.items():
+            state = step.changed[customer_id]
+            state.probabilities = array("I", scored.probabilities[number].tolist())
+
+    def _leaves(self, scorings: Sequence[Scoring], log_odds: NDArray[np.int64]) -> list[bool]:
+        """Per scoring, whether any outcome is outside the band that the customer was in before the step."""
+        stood = b"".join([scoring.state.bands for scoring in scorings])
+        bands = np.frombuffer(stood, np.uint8).reshape(log_odds.shape)
+        outcomes = np.arange(len(self._outcomes))
+        low, high = self._low[outcomes, bands], self._high[outcomes, bands]
+        outside = np.any((log_odds < low) | (log_odds >= high), axis=1)
+        leaves: list[bool] = outside.tolist()
+        return leaves
+
+    def _tell(
+        self,
+        telling: _Telling,
+        number: int,
+        scoring: Scoring,
+        before: Sequence[int],
+        partition: int,
+        step: Step,
+    ) -> bool:
+        """Move one customer, and put what there is to say of it into the step; whether a band changed."""
+        state, event = scoring.state, scoring.event
+        chances = telling.chances(number)
+        moves = self._moves(state, telling.log_odds(number), chances, before, telling.base)
+        if event is None and not moves:
+            return False
+        decision = Decision(
+            state.customer_id,
+            scoring.decided_ms,
+            Place(partition, scoring.offset, scoring.cursor),
+            event,
+            telling.model.basis,
+            telling.model.version,
+        )
+        step.outputs.append(decision.score(self._outcomes, state.bands, chances))
+        for (place, move), reasons in zip(
+            moves, telling.reasons(number, scoring.snapshot, moves), strict=True
+        ):
+            identity, changed = decision.band_change(move, reasons)
+            step.outputs.append(changed)
+            step.ledger.count("band_changes_silence" if event is None else "band_changes_event")
+            if scoring.live and self._rules[place]:
+                self._fire(decision, place, move, identity, scoring, step)
+        return bool(moves)
 
     def _moves(
-        self, state: CustomerState, log_odds: list[int], probabilities: list[int], base: list[int]
+        self,
+        state: CustomerState,
+        log_odds: Sequence[int],
+        chances: Sequence[int],
+        before: Sequence[int],
+        base: Sequence[int],
     ) -> list[tuple[int, Move]]:
         """The outcomes whose band changes, each with its number; the state's bands are set."""
         moves = []
         bands = state.bands
         for place, banding in enumerate(self._bandings):
             band = bands[place]
-            if band != UNSCORED:
-                low, high = banding.holds[band]
-                if low <= log_odds[place] < high:
-                    continue
-            bands[place] = banding.place(log_odds[place], band)
-            moves.append((
-                place,
-                Move(
+            after = banding.place(log_odds[place], band)
+            if after != band:
+                bands[place] = after
+                move = Move(
                     self._outcomes[place],
                     band,
-                    bands[place],
-                    state.probabilities[place],
-                    probabilities[place],
+                    after,
+                    before[place],
+                    chances[place],
                     log_odds[place],
                     base[place],
-                ),
-            ))  # fmt: skip
+                )
+                moves.append((place, move))
         return moves
 
-    def _tell(
-        self,
-        decision: Decision,
-        place: int,
-        move: Move,
-        reasons: list[dict[str, object]],
-        scoring: Scoring,
-        step: Step,
+    def _fire(
+        self, decision: Decision, place: int, move: Move, change: str, scoring: Scoring, step: Step
     ) -> None:
-        identity, changed = band_change(decision, move, reasons)
-        step.outputs.append(changed)
-        step.ledger.count("band_changes_event" if scoring.event else "band_changes_silence")
-        if not scoring.live:
-            return
-        state = scoring.state
-        now = scoring.decided_ms // 1000
-        for number, rule in fired(
-            self._rules[place], move.came_from, move.came_to, now=now, last_fired=state.fired
-        ):
-            state.fired[number] = now
-            step.outputs.append(trigger(decision, move, rule, identity))
+        now, last = scoring.decided_ms // 1000, scoring.state.fired
+        rules = self._rules[place]
+        for number, rule in fired(rules, move.came_from, move.came_to, now=now, last_fired=last):
+            last[number] = now
+            step.outputs.append(decision.trigger(move, rule, change))
             step.ledger.count("triggers")
+
+
+class _Telling:
+    """The scores of a step, row by row, for those rows of which there is something to tell."""
+
+    def __init__(self, model: LinearModel, layout: Layout, scored: Scored) -> None:
+        self.model = model
+        self.base: list[int] = model.base.tolist()
+        self._scored = scored
+        self._reasons = Reasons(layout, model.families)
+
+    def log_odds(self, number: int) -> list[int]:
+        found: list[int] = self._scored.log_odds[number].tolist()
+        return found
+
+    def chances(self, number: int) -> list[int]:
+        found: list[int] = self._scored.probabilities[number].tolist()
+        return found
+
+    def reasons(
+        self, number: int, snapshot: bytes, moves: Sequence[tuple[int, Move]]
+    ) -> list[list[Reason]]:
+        """The reasons of each move."""
+        if not moves:
+            return []
+        raw, words = array("d", snapshot), dict[int, str]()
+        parts = self._scored.parts[number].tolist()
+        return [self._reasons.explain(parts[place], raw, words) for place, _ in moves]

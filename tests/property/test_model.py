@@ -44,7 +44,7 @@ def snapshot(happened: Sequence[Touch]) -> bytes:
 
 
 def log_odds(happened: Sequence[Touch]) -> list[int]:
-    scored = PRIOR.score(VECTORIZER.matrix(VECTORIZER.raw([snapshot(happened)])))
+    scored = PRIOR.score(VECTORIZER.raw([snapshot(happened)]))
     return [int(sign * value) for sign, value in zip(SIGNS, scored.log_odds[0], strict=True)]
 
 
@@ -84,12 +84,12 @@ def test_a_row_does_not_depend_on_its_batch(batch: list[list[Touch]], data: st.D
     snapshots = [snapshot(happened) for happened in batch]
     cut = data.draw(st.integers(0, len(batch)))
     whole = VECTORIZER.matrix(VECTORIZER.raw(snapshots))
-    scored = PRIOR.score(whole)
+    scored = PRIOR.score(VECTORIZER.raw(snapshots))
     for part in (slice(0, cut), slice(cut, None), slice(cut, cut + 1)):
         if not snapshots[part]:
             continue
         matrix = VECTORIZER.matrix(VECTORIZER.raw(snapshots[part]))
-        again = PRIOR.score(matrix)
+        again = PRIOR.score(VECTORIZER.raw(snapshots[part]))
         assert matrix.tobytes() == whole[part].tobytes()
         for name in ("log_odds", "parts", "probabilities"):
             assert np.array_equal(getattr(again, name), getattr(scored, name)[part]), name
@@ -99,14 +99,14 @@ def test_a_row_does_not_depend_on_its_batch(batch: list[list[Touch]], data: st.D
 def test_reasons_add_up_to_the_log_odds_exactly(happened: list[Touch]) -> None:
     """Base and contributions, as they are printed, add up to the log-odds to the last digit."""
     raw = VECTORIZER.raw([snapshot(happened)])
-    scored = PRIOR.score(VECTORIZER.matrix(raw))
+    scored = PRIOR.score(raw)
     reasons = Reasons(LAYOUT, PRIOR.families)
-    words = reasons.describe(raw[0].tolist())
+    words: dict[int, str] = {}
     for place in range(len(DEFAULT_OUTCOMES)):
-        told = reasons.explain(scored.parts[0, place].tolist(), words)
-        total = PRIOR.base[place] + sum(round(each["contribution"] * MILLION) for each in told)
+        told = reasons.explain(scored.parts[0, place].tolist(), raw[0].tolist(), words)
+        total = PRIOR.base[place] + sum(round(each.contribution * MILLION) for each in told)
         assert total == scored.log_odds[0, place]
-        assert all(each["text"] for each in told)
+        assert all(each.text for each in told)
 
 
 cuts = st.lists(st.integers(1, 99), min_size=4, max_size=4, unique=True).map(
@@ -135,6 +135,6 @@ def test_a_band_is_left_only_beyond_the_margin(found: tuple[float, ...], path: l
 @given(touches, st.integers(0, 3 * DAY))
 def test_a_probability_is_the_logistic_of_the_log_odds(happened: list[Touch], age: int) -> None:
     """Probability, in millionths, is 1 / (1 + exp(-log-odds)), rounded."""
-    scored = PRIOR.score(VECTORIZER.matrix(VECTORIZER.raw([snapshot([*happened, (0, age, 100)])])))
+    scored = PRIOR.score(VECTORIZER.raw([snapshot([*happened, (0, age, 100)])]))
     exact = 1 / (1 + np.exp(-scored.log_odds / MILLION))
     assert np.abs(scored.probabilities / MILLION - exact).max() <= 0.5000001 / MILLION

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 from hypothesis import given
@@ -84,10 +85,12 @@ def test_bytes_and_back(happened: list[Happening]) -> None:
     """A state read back from its bytes is the same in every part, and so are its bytes."""
     state, _ = run(happened, dues=True)
     state.bands[:] = bytes([3, 255])
-    state.probabilities[:] = [1_000_000, 0]
+    state.probabilities[:] = array("I", [1_000_000, 0])
+    state.snapshot()
     state.fired = {7: START}
     data = encode(state)
     back = decode([("käse", data), ("käse", data)], LAYOUT, 2)[1]
+    back.snapshot()
     for name in CustomerState.__slots__:
         assert getattr(back, name) == getattr(state, name), name
     assert encode(back) == data
