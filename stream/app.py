@@ -18,12 +18,9 @@ from stream.agents.source import Put, Source
 from stream.broker import client, setup
 from stream.broker.log import KafkaLog
 from stream.broker.topics import Topics
-from stream.features.layout import Layout
-from stream.features.vector import Vectorizer
-from stream.model.prior import prior
 from stream.partition.control import Signer
 from stream.partition.intake import Reader
-from stream.pipeline import Pipeline
+from stream.pipeline import Pipelines
 from stream.settings import Settings
 from stream.store.redis import RedisStore
 
@@ -33,15 +30,10 @@ def signer(settings: Settings, topics: Topics) -> Signer:
     return Signer(settings.control_key(), topics.touchpoints)
 
 
-def pipeline(settings: Settings, topics: Topics, partitions: int) -> Pipeline:
-    """The decision as these settings have it."""
-    vectorizer = Vectorizer(Layout(settings.registry))
-    models = {0: prior(settings.outcomes, vectorizer)}
-    return Pipeline(
-        vectorizer,
-        settings.outcomes,
-        settings.rules,
-        models,
+def pipelines(settings: Settings, topics: Topics, partitions: int) -> Pipelines:
+    """The decision, as the log or else these settings have it."""
+    return Pipelines(
+        settings.decisions,
         signer(settings, topics),
         partitions,
         silence=settings.worker.silence,
@@ -93,7 +85,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         ):
             log = KafkaLog(consumer, producer, topics, signer(settings, topics))
             parts = Parts(
-                pipeline(settings, topics, partitions),
+                pipelines(settings, topics, partitions),
                 Reader(settings.registry, signer(settings, topics)),
                 made,
                 log,

@@ -11,14 +11,17 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Final
 
+from schemas.decisions import Decisions
 from schemas.home import home
 from schemas.outcomes import Outcome
 from schemas.rejections import Reason, Rejection
-from schemas.rules import Rule
+from schemas.types import TypeRegistry
 from stream.features.grid import DAY, KEPT
+from stream.features.layout import Layout
 from stream.features.state import REMEMBERED, CustomerState
 from stream.features.vector import Vectorizer
 from stream.model.linear import LinearModel
+from stream.model.prior import prior
 from stream.partition.control import CONTROL, ORIGIN, SIGNATURE, Control, Kind, Origin, Signer
 from stream.partition.dues import DueQueue
 from stream.partition.intake import Event, Record
@@ -29,33 +32,28 @@ from stream.partition.verdict import Verdict
 
 AHEAD: Final = 5 * 60
 """Seconds that a touchpoint may lie ahead of the log's clock: producers' clocks differ."""
+SETTINGS: Final = "settings"
+"""What an adopt record names to bring decisions into force."""
 _OWN: Final = frozenset((CONTROL, ORIGIN, SIGNATURE))
 
 
 class Pipeline:
-    """Decides for one deployment: its features, outcomes and rules, over a fixed number of partitions."""
+    """Decides as given decisions have it, over a fixed number of partitions."""
 
     def __init__(
-        self,
-        vectorizer: Vectorizer,
-        outcomes: Sequence[Outcome],
-        rules: Sequence[Rule],
-        models: Mapping[int, LinearModel],
-        signer: Signer,
-        partitions: int,
-        *,
-        silence: bool = True,
+        self, decisions: Decisions, signer: Signer, partitions: int, *, silence: bool = True
     ) -> None:
-        """`models` by version. Without `silence`, time alone changes nothing (for comparisons only)."""
-        self.vectorizer = vectorizer
-        self.outcomes = tuple(outcomes)
-        self.models = models
+        """Without `silence`, time alone changes nothing (for comparisons only)."""
+        self.outcomes = decisions.outcomes
+        self.vectorizer = Vectorizer(Layout(TypeRegistry(decisions.types)))
+        self.models: dict[int, LinearModel] = {0: prior(self.outcomes, self.vectorizer)}
+        """By version."""
         self.partitions = partitions
-        self.schema = _schema(vectorizer, outcomes)
-        """Hash of what states are made with: their features, and the outcomes they hold bands of."""
-        self._verdict = Verdict(vectorizer, outcomes, rules)
-        self._signer = signer
         self.silence = silence
+        self.schema = _schema(self.vectorizer, self.outcomes)
+        """Hash of what states are made with: their features, and the outcomes they hold bands of."""
+        self._verdict = Verdict(self.vectorizer, self.outcomes, decisions.rules)
+        self._signer = signer
 
     def decide(
         self,
@@ -178,6 +176,29 @@ class Pipeline:
         return True
 
 
+class Pipelines:
+    """The pipeline of whichever decisions are in force."""
+
+    def __init__(
+        self, own: Decisions, signer: Signer, partitions: int, *, silence: bool = True
+    ) -> None:
+        """`own` decide where the log has adopted none."""
+        self.own = own
+        self.partitions = partitions
+        self.silence = silence
+        self._signer = signer
+        self._made: dict[str, Pipeline] = {}
+
+    def get(self, text: str) -> Pipeline:
+        """The pipeline of decisions given as text; empty: of our own."""
+        found = self._made.get(text)
+        if found is None:
+            decisions = Decisions.model_validate_json(text) if text else self.own
+            found = Pipeline(decisions, self._signer, self.partitions, silence=self.silence)
+            self._made[text] = found
+        return found
+
+
 def _schema(vectorizer: Vectorizer, outcomes: Sequence[Outcome]) -> str:
     names = ",".join(outcome.name for outcome in outcomes)
     return blake2b(f"{vectorizer.schema_hash} {names}".encode(), digest_size=8).hexdigest()
@@ -210,6 +231,8 @@ def _take_control(ledger: Ledger, control: Control) -> None:
         ledger.live = True
     elif control.kind is Kind.ADOPT and control.version > ledger.versions.get(control.what, 0):
         ledger.versions[control.what] = control.version
+        if control.what == SETTINGS:
+            ledger.settings = control.body
     ledger.count("control")
 
 

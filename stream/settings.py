@@ -15,6 +15,7 @@ from pydantic_settings import (
 )
 
 from schemas.bands import Band
+from schemas.decisions import Decisions
 from schemas.outcomes import Outcome
 from schemas.rules import Rule
 from schemas.types import TouchpointType, TypeRegistry
@@ -165,6 +166,11 @@ class Settings(BaseSettings):
     def registry(self) -> TypeRegistry:
         """All touchpoint types of this deployment."""
         return TypeRegistry(self.types)
+
+    @property
+    def decisions(self) -> Decisions:
+        """What decides, as these settings have it."""
+        return Decisions(types=self.types, outcomes=self.outcomes, rules=self.rules)
 
     def control_key(self) -> bytes:
         """The key that signs control records; SettingsError where none is set."""

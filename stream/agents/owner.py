@@ -31,7 +31,7 @@ from stream.partition.intake import Event, Reader, Record
 from stream.partition.ledger import Ledger, Position, decode_ledger, encode_ledger
 from stream.partition.outputs import Output
 from stream.partition.step import MOST_CUSTOMERS, Entry, Step
-from stream.pipeline import Pipeline
+from stream.pipeline import Pipeline, Pipelines
 from stream.store.port import Change, Store, Write
 
 _DUES_READ: Final = 2_000
@@ -44,7 +44,7 @@ _outbox = msgspec.msgpack.Decoder(list[Output])
 class Parts:
     """What all owners of a worker share."""
 
-    pipeline: Pipeline
+    pipelines: Pipelines
     reader: Reader
     store: Store
     log: Log
@@ -66,6 +66,7 @@ class Owner:
         self._committed = 0
         self._published = 0
         self._ledger = Ledger()
+        self._pipeline: Pipeline = parts.pipelines.get("")
         self._dues = DueQueue()
         self._states: dict[str, CustomerState] = {}
         self._acks: asyncio.Task[None] | None = None
@@ -124,7 +125,8 @@ class Owner:
             )
 
     def _check_features(self) -> None:
-        mine = self._parts.pipeline.schema
+        self._adopt()
+        mine = self._parts.pipelines.get("").schema
         if self._ledger.features and self._ledger.features != mine:
             raise LogLostError(
                 f"partition {self.partition}: its states were made with other types, features or outcomes "
@@ -132,7 +134,7 @@ class Owner:
                 "use the settings of the running deployment, or replay the log into a new namespace",
             )
         self._ledger.features = mine
-        partitions = self._parts.pipeline.partitions
+        partitions = self._pipeline.partitions
         if self._ledger.partitions not in {0, partitions}:
             raise LogLostError(
                 f"touchpoints: the states were made with {self._ledger.partitions} partitions, "
@@ -140,6 +142,16 @@ class Owner:
                 "replay the log into a namespace with that many partitions",
             )
         self._ledger.partitions = partitions
+
+    def _adopt(self) -> None:
+        """Decide from here on as the decisions in force have it."""
+        pipelines = self._parts.pipelines
+        self._pipeline = pipelines.get(self._ledger.settings)
+        if self._pipeline.schema != pipelines.get("").schema:
+            raise LogLostError(
+                f"partition {self.partition}: the decisions in force have other types or outcomes than these settings",
+                "use the types and outcomes of the running deployment, or replay the log into a new namespace",
+            )
 
     # -- work ------------------------------------------------------------------------------------------
 
@@ -163,7 +175,7 @@ class Owner:
         if silent:  # a step must not reach past C: what lies beyond is yet to be published
             entries = [entry for entry in entries if entry.record.offset < self._committed]
         await self._prepare(entries)
-        step = self._parts.pipeline.decide(
+        step = self._pipeline.decide(
             self.partition, start, entries, self._ledger, self._dues, self._states
         )
         if step.position == start:
@@ -189,7 +201,7 @@ class Owner:
                 wanted[entry.parsed.customer_id] = None
         missing = [each for each in wanted if each not in states]
         missing = [
-            each for each in missing if home(each, parts.pipeline.partitions) == self.partition
+            each for each in missing if home(each, self._pipeline.partitions) == self.partition
         ]
         if not missing:
             return
@@ -197,7 +209,7 @@ class Owner:
         known = [
             (each, state) for each, state in zip(missing, found, strict=True) if state is not None
         ]
-        layout, outcomes = parts.pipeline.vectorizer.layout, len(parts.pipeline.outcomes)
+        layout, outcomes = self._pipeline.vectorizer.layout, len(self._pipeline.outcomes)
         for state in decode(known, layout, outcomes):
             states[state.customer_id] = state
         for each in missing:
@@ -206,7 +218,7 @@ class Owner:
 
     async def _read_dues(self, clock: int) -> None:
         dues = self._dues
-        if dues.horizon > clock or not self._parts.pipeline.silence:
+        if dues.horizon > clock or not self._pipeline.silence:
             return
         first = dues.first()
         if first is not None and first[0] <= clock:
@@ -231,6 +243,7 @@ class Owner:
         )
         await self._parts.store.apply(self.partition, self._claim, self._position, write)
         self._position = step.position
+        self._adopt()
         self._forget(step)
 
     def _forget(self, step: Step) -> None:

@@ -23,13 +23,10 @@ from stream.api.view import View, view_path
 from stream.api.watch import Watch
 from stream.broker import client, setup
 from stream.broker.topics import Topics
-from stream.features.layout import Layout
-from stream.features.vector import Vectorizer
-from stream.model.prior import prior
 from stream.partition.control import Signer
 from stream.pipeline import Pipeline
 from stream.settings import KafkaSettings, Settings
-from stream.store.redis import RedisStore
+from stream.store.connect import connect
 
 Work = Sequence[Coroutine[Any, Any, None]]
 """What must run beside the server: the watch and the follower."""
@@ -40,7 +37,9 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Wo
     topics = Topics(settings.namespace)
     admin = await stack.enter_async_context(client.admin(settings.kafka))
     partitions = await setup.partitions(admin, topics)
-    store = await _store(settings, topics, stack)
+    store = connect(settings)
+    stack.push_async_callback(store.close)
+    await store.standings([0])  # says so at once if Redis does not answer
     consumer = await stack.enter_async_context(_consumer(settings.kafka))
     producer = await stack.enter_async_context(client.producer(settings.kafka, linger_ms=2))
 
@@ -51,14 +50,13 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Wo
     stack.callback(queries.close)
 
     metrics, feed = Metrics(), Feed(partitions, view.last)
-    follower = Follower(
-        consumer, topics, partitions, view, feed, metrics, lambda partition: watch.is_live(partition)
-    )
-    vectorizer = Vectorizer(Layout(settings.registry))
-    models = {0: prior(settings.outcomes, vectorizer)}
-    schema = Pipeline(
-        vectorizer, settings.outcomes, settings.rules, models, Signer(b"", ""), partitions
-    ).schema
+
+    def is_live(partition: int) -> bool:
+        return watch.is_live(partition)
+
+    follower = Follower(consumer, topics, partitions, view, feed, metrics, is_live)
+    pipeline = Pipeline(settings.decisions, Signer(b"", ""), partitions)
+    models, schema = pipeline.models, pipeline.schema
     ends = KafkaEnds(consumer, admin, topics, partitions)
     watch = Watch(store, ends, follower, partitions, schema)
     metrics.watch(watch)
@@ -78,24 +76,16 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Wo
     return parts, (watch.run(), follower.run())
 
 
-async def _store(settings: Settings, topics: Topics, stack: AsyncExitStack) -> RedisStore:
-    redis = settings.redis
-    made = RedisStore(
-        redis.url.get_secret_value(),
-        topics.space,
-        cluster=redis.cluster,
-        timeout=redis.timeout_seconds,
-    )
-    stack.push_async_callback(made.close)
-    await made.standings([0])
-    return made
-
-
 @asynccontextmanager
 async def _consumer(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
     """Of no group. Where records have been deleted meanwhile it goes on with the first that is left."""
     made = AIOKafkaConsumer(
-        **client.options(kafka), auto_offset_reset="earliest", enable_auto_commit=False
+        **client.options(kafka),
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        # One request at a time is open per broker: what arrives in a partition that it does not ask for
+        # waits until it returns.
+        fetch_max_wait_ms=50,
     )
     try:
         await made.start()

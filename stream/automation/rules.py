@@ -17,9 +17,9 @@ def fired(
     now: int,
     last_fired: Mapping[int, int],
 ) -> list[tuple[int, Rule]]:
-    """The (number, rule) pairs that fire on a move between two bands (0 to 4, or UNSCORED).
+    """The (hash of name, rule) pairs that fire on a move between two bands (0 to 4, or UNSCORED).
 
-    `now` and the times in `last_fired` (by number of rule) are in seconds.
+    `now` and the times in `last_fired` (by hash of name) are in seconds.
     """
     upward = came_from == UNSCORED or came_to > came_from
     found = []

@@ -4,7 +4,7 @@ head     the numbers of `_HEAD`
 tiles    the numbers of `_TILES`; per type seen, by type: type << 24 | hour (u32); keys (u32 each); counts
          (1, 2 or 4 bytes each); the values of those tiles that have one (4 or 8 bytes each)
 scores   per outcome the band (u8 each), then the probability in millionths (u32 each)
-fired    number of rule (u8) and when it last fired (u32)
+fired    hash of the rule's name (u32) and when it last fired (u32)
 ids      hashes of event ids (u64 each), then when each arrived (u32 each)
 
 Window sums are not stored: they are summed again on reading, for all customers of a read at once, which
@@ -30,7 +30,7 @@ from stream.features.state import CODE_BITS, CustomerState
 VERSION = 1
 _HEAD = struct.Struct("<BBBI5I")
 _TILES = struct.Struct("<BBBHH")
-_FIRED = struct.Struct("<BI")
+_FIRED = struct.Struct("<II")
 _REACHES = tuple(window.reach for window in WINDOWS)
 
 

@@ -84,7 +84,7 @@ class CustomerState:
         self.probabilities = array("I", bytes(4 * outcomes))
         """Last probability per outcome, in millionths."""
         self.fired: dict[int, int] = {}
-        """Number of rule -> when it last fired."""
+        """Hash of a rule's name -> when it last fired."""
         self.packed: bytes | None = None
         """The encoded tiles, as long as they hold."""
 

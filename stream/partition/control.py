@@ -1,7 +1,7 @@
 """Control records: what changes a decision besides touchpoints, as signed records of the same log.
 
 tick    time has passed; its record's timestamp turns the clock
-adopt   a version takes effect here: {"what": ..., "version": ...}
+adopt   a version takes effect here: {"what": ..., "version": ..., "body": ...}
 live    from here on triggers go out
 
 A forwarded touchpoint carries a signature too, over where it came from: else a producer could make a home
@@ -40,6 +40,8 @@ class Control(NamedTuple):
     kind: Kind
     what: str = ""
     version: int = 0
+    body: str = ""
+    """What is adopted, where it is not kept elsewhere."""
 
 
 class Origin(NamedTuple):
@@ -65,10 +67,11 @@ class Signer:
         return hmac.digest(self._key, framed, "sha256").hex().encode()
 
     def control(
-        self, partition: int, kind: Kind, what: str = "", version: int = 0
+        self, partition: int, kind: Kind, what: str = "", version: int = 0, body: str = ""
     ) -> tuple[bytes | None, Headers]:
         """Value and headers of a control record for one partition."""
-        value = msgspec.json.encode({"what": what, "version": version}) if what else None
+        told = {"what": what, "version": version, "body": body}
+        value = msgspec.json.encode(told) if what else None
         signature = self._sign(b"control", b"%d" % partition, kind.encode(), value or b"")
         return value, ((CONTROL, kind.encode()), (SIGNATURE, signature))
 
@@ -90,7 +93,7 @@ class Signer:
         if not hmac.compare_digest(expected, found.get(SIGNATURE, b"")):
             return None
         body = msgspec.json.decode(value) if value else {}
-        return Control(Kind(kind.decode()), body.get("what", ""), body.get("version", 0))
+        return Control(Kind(kind.decode()), **body)
 
     def read_origin(
         self, partition: int, headers: Iterable[tuple[str, bytes]], value: bytes

@@ -36,6 +36,8 @@ class Ledger(msgspec.Struct):
     versions: dict[str, int] = {}
     origins: dict[str, int] = {}
     counts: dict[str, int] = {}
+    settings: str = ""
+    """The decisions in force, as `schemas.decisions` writes them; empty before the first adoption."""
     features: str = ""
     """Hash of what the states were made with: their features and outcomes."""
     partitions: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class Verdict:
         self._vectorizer = vectorizer
         self._outcomes = tuple(outcomes)
         self._bandings = tuple(Banding(outcome) for outcome in outcomes)
-        numbered = tuple(enumerate(rules))
+        numbered = tuple((crc32(rule.name.encode()), rule) for rule in rules)
         self._rules = tuple(
             tuple((number, rule) for number, rule in numbered if rule.outcome == outcome.name)
             for outcome in outcomes

@@ -108,7 +108,9 @@ class Space:
                 while (counts := await self.counts()).get("in", 0) < records:
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            message = f"only {counts.get('in', 0)} of {records} records were taken in within {within} s"
+            message = (
+                f"only {counts.get('in', 0)} of {records} records were taken in within {within} s"
+            )
             raise AssertionError(message) from None
         return counts
 
@@ -127,7 +129,9 @@ class Space:
             while any([await consumer.position(tp) < ends[tp] for tp in tps]):
                 for records in (await consumer.getmany(timeout_ms=200)).values():
                     found += [
-                        MemoryRecord(each.offset, each.timestamp, each.key, each.value, tuple(each.headers))
+                        MemoryRecord(
+                            each.offset, each.timestamp, each.key, each.value, tuple(each.headers)
+                        )
                         for each in records
                     ]
         finally:

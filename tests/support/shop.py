@@ -31,7 +31,10 @@ def touches(most: int, skip: int = 0) -> tuple[Touch, ...]:
 def _read() -> Iterator[Touch]:
     with gzip.open(touchpoints_csv(), "rt") as file:
         for row in csv.DictReader(file):
-            body = {name: row[name] for name in ("event_id", "customer_id", "type", "channel", "occurred_at")}
+            body = {
+                name: row[name]
+                for name in ("event_id", "customer_id", "type", "channel", "occurred_at")
+            }
             value = {"value": float(row["value"])} if row["value"] else {}
             at = int(datetime.fromisoformat(row["occurred_at"]).timestamp())
             yield Touch(at, row["customer_id"], json.dumps(body | value).encode())

@@ -8,20 +8,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from schemas.decisions import Decisions
 from schemas.home import home
 from schemas.outcomes import Outcome
 from schemas.rules import Rule
 from schemas.types import TypeRegistry
 from stream.agents.owner import Owner, Parts
 from stream.broker.memory import MemoryLog, MemoryRecord
-from stream.features.layout import Layout
-from stream.features.vector import Vectorizer
-from stream.model.prior import prior
 from stream.partition.control import Kind, Signer
 from stream.partition.intake import Reader
 from stream.partition.ledger import decode_ledger, totals
 from stream.partition.outputs import TOUCHPOINTS
-from stream.pipeline import Pipeline
+from stream.pipeline import Pipelines
 from stream.settings import DEFAULT_OUTCOMES, DEFAULT_RULES
 from stream.store.digest import digest
 from stream.store.memory import MemoryStore
@@ -63,17 +61,9 @@ class World:
 
     def __post_init__(self) -> None:
         self.signer = Signer(KEY, "touchpoints")
-        self.vectorizer = Vectorizer(Layout(self.registry))
-        models = {0: prior(self.outcomes, self.vectorizer)}
-        self.pipeline = Pipeline(
-            self.vectorizer,
-            self.outcomes,
-            self.rules,
-            models,
-            self.signer,
-            self.partitions,
-            silence=self.silence,
-        )
+        decisions = Decisions(outcomes=tuple(self.outcomes), rules=tuple(self.rules))
+        self.pipelines = Pipelines(decisions, self.signer, self.partitions, silence=self.silence)
+        self.pipeline = self.pipelines.get("")
         self.reader = Reader(self.registry, self.signer)
         self.store = MemoryStore()
         self.log = MemoryLog(self.signer, lambda: int(self.wall * 1000))
@@ -81,12 +71,16 @@ class World:
 
     def make_owners(self) -> list[Owner]:
         """An owner per partition, who has not taken over yet."""
-        parts = Parts(self.pipeline, self.reader, self.store, self.log, lambda: self.wall, self.cached)
+        parts = Parts(
+            self.pipelines, self.reader, self.store, self.log, lambda: self.wall, self.cached
+        )
         return [Owner(partition, parts) for partition in range(self.partitions)]
 
     # -- what producers and programs write -------------------------------------------------------------
 
-    def send(self, customer: str, value: bytes, timestamp: float, partition: int | None = None) -> None:
+    def send(
+        self, customer: str, value: bytes, timestamp: float, partition: int | None = None
+    ) -> None:
         """A producer's record; into the customer's home unless told otherwise."""
         target = home(customer, self.partitions) if partition is None else partition
         self.log.add(TOUCHPOINTS, target, customer.encode(), value, (), int(timestamp * 1000))
@@ -101,10 +95,12 @@ class World:
             self.send(customer, value, at)
         self.control(Kind.TICK, at)
 
-    def control(self, kind: Kind, timestamp: float, what: str = "", version: int = 0) -> None:
+    def control(
+        self, kind: Kind, timestamp: float, what: str = "", version: int = 0, body: str = ""
+    ) -> None:
         """A control record in every partition."""
         for partition in range(self.partitions):
-            value, headers = self.signer.control(partition, kind, what, version)
+            value, headers = self.signer.control(partition, kind, what, version, body)
             self.log.add(TOUCHPOINTS, partition, b"", value, headers, int(timestamp * 1000))
 
     # -- working ---------------------------------------------------------------------------------------
@@ -131,7 +127,9 @@ class World:
     def outputs(self, topic: str) -> list[MemoryRecord]:
         """All records of an output topic, partition by partition."""
         return [
-            record for partition in range(self.partitions) for record in self.log.topics[topic, partition]
+            record
+            for partition in range(self.partitions)
+            for record in self.log.topics[topic, partition]
         ]
 
     def bodies(self, topic: str) -> list[dict[str, Any]]:

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from schemas.decisions import Decisions
 from schemas.home import home
 from schemas.outcomes import Outcome
 from schemas.rules import Rule
 from stream.broker import deadletters
 from stream.broker.memory import DEAD_LETTERS
+from stream.errors import LogLostError
 from stream.partition.control import CONTROL, SIGNATURE, Kind
+from stream.partition.ledger import decode_ledger
 from stream.partition.outputs import BAND_CHANGES, SCORES, TOUCHPOINTS, TRIGGERS
 from tests.support.live import unique
 from tests.support.world import START, World, touchpoint
@@ -22,7 +25,9 @@ TWITCHY = Outcome(name="purchase", horizon_days=7, base_rate=0.05, cuts=(0.02, 0
 
 
 def dead(world: World) -> list[deadletters.Kept]:
-    found = [deadletters.read(each.key, each.value, each.headers) for each in world.outputs(DEAD_LETTERS)]
+    found = [
+        deadletters.read(each.key, each.value, each.headers) for each in world.outputs(DEAD_LETTERS)
+    ]
     return [each for each in found if each]
 
 
@@ -45,7 +50,9 @@ async def test_a_touchpoint_becomes_a_score_and_first_bands() -> None:
     assert [each["outcome"] for each in score["scores"]] == ["purchase", "coupon", "churn"]
     assert [each["from"] for each in changes] == ["unscored"] * 3
     assert [each["to"] for each in changes] == [each["band"] for each in score["scores"]]
-    assert [each["probability"] for each in changes] == [each["probability"] for each in score["scores"]]
+    assert [each["probability"] for each in changes] == [
+        each["probability"] for each in score["scores"]
+    ]
     assert all(each["previous_probability"] is None and each["advice"] for each in changes)
     assert world.counts() == {
         "in": 1,
@@ -98,7 +105,12 @@ async def test_a_misrouted_event_goes_home_once() -> None:
     assert forwarded.timestamp == START * 1000
     # the first forward once more, as a retry of a former owner would append it
     world.log.add(
-        TOUCHPOINTS, home("ann", 4), forwarded.key, forwarded.value, forwarded.headers, (START + 3 * DAY) * 1000
+        TOUCHPOINTS,
+        home("ann", 4),
+        forwarded.key,
+        forwarded.value,
+        forwarded.headers,
+        (START + 3 * DAY) * 1000,
     )
     await world.work()
     assert world.counts()["duplicates"] == 2
@@ -121,25 +133,81 @@ POISON: list[tuple[str, bytes | None, tuple[tuple[str, bytes], ...], str, str]] 
     ("wrong shape", b"[1, 2]", (), "wrong_shape", "record"),
     ("missing field", b'{"event_id": "e", "type": "purchase"}', (), "missing_field", "customer_id"),
     ("unknown type", touchpoint(1, "a", "teleport", START), (), "unknown_type", "type"),
-    ("no zone", touchpoint(1, "a", "purchase", START).replace(b"Z", b""), (), "time_without_zone", "occurred_at"),
-    ("unparsable", b'{"event_id":"e","customer_id":"a","type":"sms","occurred_at":"soon"}', (), "time_invalid", "occurred_at"),
+    (
+        "no zone",
+        touchpoint(1, "a", "purchase", START).replace(b"Z", b""),
+        (),
+        "time_without_zone",
+        "occurred_at",
+    ),
+    (
+        "unparsable",
+        b'{"event_id":"e","customer_id":"a","type":"sms","occurred_at":"soon"}',
+        (),
+        "time_invalid",
+        "occurred_at",
+    ),
     ("ahead", touchpoint(1, "a", "purchase", START + 301), (), "time_ahead", "occurred_at"),
-    ("too old", touchpoint(1, "a", "purchase", START - 91 * DAY), (), "time_too_old", "occurred_at"),
-    ("NaN", touchpoint(1, "a", "purchase", START, value=float("nan")), (), "value_invalid", "value"),
-    ("infinite", touchpoint(1, "a", "purchase", START, value=float("inf")), (), "value_invalid", "value"),
+    (
+        "too old",
+        touchpoint(1, "a", "purchase", START - 91 * DAY),
+        (),
+        "time_too_old",
+        "occurred_at",
+    ),
+    (
+        "NaN",
+        touchpoint(1, "a", "purchase", START, value=float("nan")),
+        (),
+        "value_invalid",
+        "value",
+    ),
+    (
+        "infinite",
+        touchpoint(1, "a", "purchase", START, value=float("inf")),
+        (),
+        "value_invalid",
+        "value",
+    ),
     ("absurd", touchpoint(1, "a", "purchase", START, value=1e30), (), "value_invalid", "value"),
     ("empty id", touchpoint(1, "", "purchase", START), (), "customer_id_invalid", "customer_id"),
-    ("long id", touchpoint(1, "a" * 257, "purchase", START), (), "customer_id_invalid", "customer_id"),
-    ("wide id", touchpoint(1, "ä" * 129, "purchase", START), (), "customer_id_invalid", "customer_id"),
-    ("control characters", touchpoint(1, "a\nb", "purchase", START), (), "customer_id_invalid", "customer_id"),
+    (
+        "long id",
+        touchpoint(1, "a" * 257, "purchase", START),
+        (),
+        "customer_id_invalid",
+        "customer_id",
+    ),
+    (
+        "wide id",
+        touchpoint(1, "ä" * 129, "purchase", START),
+        (),
+        "customer_id_invalid",
+        "customer_id",
+    ),
+    (
+        "control characters",
+        touchpoint(1, "a\nb", "purchase", START),
+        (),
+        "customer_id_invalid",
+        "customer_id",
+    ),
     ("null value", None, (), "null_value", "record"),
     ("forged tick", None, ((CONTROL, b"tick"), (SIGNATURE, b"0" * 64)), "forged_control", CONTROL),
     ("unsigned live", None, ((CONTROL, b"live"),), "forged_control", CONTROL),
-    ("too large", touchpoint(1, "a", "purchase", START, attributes={"x": "y" * 65_536}), (), "too_large", "record"),
+    (
+        "too large",
+        touchpoint(1, "a", "purchase", START, attributes={"x": "y" * 65_536}),
+        (),
+        "too_large",
+        "record",
+    ),
     ("at the topic's limit", b"x" * 262_000, (), "too_large", "record"),
     (
         "nested 1,000 deep",
-        touchpoint(1, "a", "purchase", START).replace(b"}", b', "attributes": ' + b'{"a":' * 1000 + b"1" + b"}" * 1001),
+        touchpoint(1, "a", "purchase", START).replace(
+            b"}", b', "attributes": ' + b'{"a":' * 1000 + b"1" + b"}" * 1001
+        ),
         (),
         "too_deep",
         "record",
@@ -147,7 +215,9 @@ POISON: list[tuple[str, bytes | None, tuple[tuple[str, bytes], ...], str, str]] 
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "headers", "reason", "field"), POISON, ids=[each[0] for each in POISON])
+@pytest.mark.parametrize(
+    ("name", "value", "headers", "reason", "field"), POISON, ids=[each[0] for each in POISON]
+)
 async def test_a_dead_letter_keeps_everything_and_says_why(
     name: str, value: bytes | None, headers: tuple[tuple[str, bytes], ...], reason: str, field: str
 ) -> None:
@@ -202,7 +272,9 @@ async def test_a_rule_rests_after_firing() -> None:
     for hours, expected in ((24 * 365, 1), (0, 2)):
         world = World(outcomes=[fickle], rules=[rule(cooldown_hours=hours)])
         world.control(Kind.LIVE, START)
-        for number, day in enumerate((0, 0.01, 0.02, 0.03, 0.04, 0.05, 80, 80.01, 80.02, 80.03, 80.04, 80.05)):
+        for number, day in enumerate(
+            (0, 0.01, 0.02, 0.03, 0.04, 0.05, 80, 80.01, 80.02, 80.03, 80.04, 80.05)
+        ):
             at = START + day * DAY
             world.send("ann", touchpoint(number, "ann", "purchase", at, value=500), at)
         await world.work()
@@ -214,11 +286,44 @@ async def test_an_older_version_never_replaces_a_newer_one() -> None:
     """An adopt record that is not newer than the version in force is ignored."""
     world = World()
     for version in (3, 2, 3):
-        world.control(Kind.ADOPT, START, what="settings", version=version)
+        world.control(Kind.ADOPT, START, what="model-of-old", version=version)
     await world.work()
-    from stream.partition.ledger import decode_ledger
+    assert decode_ledger(world.store.partitions[0].ledger).versions == {"model-of-old": 3}
 
-    assert decode_ledger(world.store.partitions[0].ledger).versions == {"settings": 3}
+
+async def test_adopted_decisions_take_effect_at_their_record() -> None:
+    """Cut points adopted in the log hold from that record on, for every worker, whatever its own settings are."""
+    adopted = Decisions(outcomes=(TWITCHY,), rules=())
+    mild = TWITCHY.model_copy(update={"cuts": (0.9, 0.95, 0.97, 0.99)})
+    worlds = []
+    for own, batch in (([TWITCHY], 1), ([mild], 500)):
+        world = World(outcomes=own, rules=[])
+        first = Decisions(outcomes=(mild,), rules=())
+        world.control(Kind.ADOPT, START, what="settings", version=1, body=first.text)
+        world.send("ann", touchpoint(1, "ann", "purchase", START, value=50), START)
+        world.send("bob", touchpoint(2, "bob", "purchase", START, value=50), START)
+        world.control(Kind.ADOPT, START, what="settings", version=2, body=adopted.text)
+        world.send("ann", touchpoint(3, "ann", "purchase", START + 60, value=50), START + 60)
+        world.control(Kind.ADOPT, START, what="settings", version=1, body=first.text)
+        world.send("bob", touchpoint(4, "bob", "purchase", START + 120, value=50), START + 120)
+        await world.work(batch)
+        assert [each["to"] for each in world.bodies(BAND_CHANGES)] == ["very low"] * 2 + [
+            "very high"
+        ] * 2
+        worlds.append(world)
+    assert await worlds[0].digest() == await worlds[1].digest()
+    assert unique(worlds[0].outputs(BAND_CHANGES)) == unique(worlds[1].outputs(BAND_CHANGES))
+
+
+async def test_decisions_over_other_outcomes_stop_the_partition() -> None:
+    """Adopting outcomes that the states were not made for is refused with a sentence, not worked on."""
+    world = World(outcomes=[TWITCHY], rules=[])
+    world.send("ann", touchpoint(1, "ann", "purchase", START), START)
+    other = Decisions(outcomes=(TWITCHY.model_copy(update={"name": "other"}),))
+    world.control(Kind.ADOPT, START, what="settings", version=1, body=other.text)
+    world.send("bob", touchpoint(2, "bob", "purchase", START), START)
+    with pytest.raises(LogLostError, match="outcomes"):
+        await world.work()
 
 
 async def test_an_owner_with_nothing_to_read_lets_time_pass_for_those_due() -> None:
