@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -11,8 +12,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from stream.broker import tolerant
 from stream.errors import BrokerError
 from stream.settings import KafkaSettings
+
+tolerant.install()
 
 TOUCHPOINTS_BATCH = 200_000
 """Bytes of one produced batch: a batch counts as one record against the topic's 256 KiB."""
@@ -63,6 +67,35 @@ def _unanswered(error: Exception) -> BrokerError:
 
 
 @asynccontextmanager
+async def _started(
+    kafka: KafkaSettings, made: Any, stop: Callable[[], Awaitable[None]]
+) -> AsyncIterator[Any]:
+    """A client while it is connected; let go of whatever happens, a Ctrl-C while it connects included."""
+    try:
+        try:
+            await _unhurried(made.start())
+        except (KafkaError, OSError) as error:
+            raise unreachable(kafka, error) from error
+        yield made
+    except KafkaError as error:
+        raise _unanswered(error) from error
+    finally:
+        await stop()
+
+
+async def _unhurried(start: Coroutine[Any, Any, None]) -> None:
+    """Await a client's start; cancelled, give it a second: cut off, it would leave a connection open."""
+    starting = asyncio.create_task(start)
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting}, timeout=1)
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        raise
+
+
+@asynccontextmanager
 async def producer(
     kafka: KafkaSettings, *, batch: int = TOUCHPOINTS_BATCH, linger_ms: int = 0
 ) -> AsyncIterator[AIOKafkaProducer]:
@@ -75,48 +108,21 @@ async def producer(
         max_request_size=4 << 20,
         linger_ms=linger_ms,
     )
-    try:
-        await made.start()
-    except (KafkaError, OSError) as error:
-        await made.stop()
-        raise unreachable(kafka, error) from error
-    try:
+    async with _started(kafka, made, made.stop):
         yield made
-    except KafkaError as error:
-        raise _unanswered(error) from error
-    finally:
-        await made.stop()
 
 
 @asynccontextmanager
 async def admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     """A started admin client."""
     made = AIOKafkaAdminClient(**options(kafka))
-    try:
-        await made.start()
-    except (KafkaError, OSError) as error:
-        await made.close()
-        raise unreachable(kafka, error) from error
-    try:
+    async with _started(kafka, made, made.close):
         yield made
-    except KafkaError as error:
-        raise _unanswered(error) from error
-    finally:
-        await made.close()
 
 
 @asynccontextmanager
 async def reader(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
     """A started consumer of no group: it reads what it is told to, and leaves no trace."""
     made = AIOKafkaConsumer(**options(kafka), max_partition_fetch_bytes=4 << 20)
-    try:
-        await made.start()
-    except (KafkaError, OSError) as error:
-        await made.stop()
-        raise unreachable(kafka, error) from error
-    try:
+    async with _started(kafka, made, made.stop):
         yield made
-    except KafkaError as error:
-        raise _unanswered(error) from error
-    finally:
-        await made.stop()

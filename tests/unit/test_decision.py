@@ -14,10 +14,11 @@ from schemas.rules import Rule
 from stream.broker import deadletters
 from stream.broker.memory import DEAD_LETTERS
 from stream.errors import LogLostError
-from stream.partition.control import CONTROL, SIGNATURE, Kind
+from stream.partition.control import Kind
 from stream.partition.ledger import decode_ledger
 from stream.partition.outputs import BAND_CHANGES, SCORES, TOUCHPOINTS, TRIGGERS
 from tests.support.live import unique
+from tests.support.poison import POISON
 from tests.support.world import START, World, touchpoint
 
 DAY = 86_400
@@ -125,94 +126,6 @@ async def test_the_body_wins_over_the_key() -> None:
     await world.work()
     await world.work()
     assert [each["customer_id"] for each in world.bodies(SCORES)] == ["ann"]
-
-
-POISON: list[tuple[str, bytes | None, tuple[tuple[str, bytes], ...], str, str]] = [
-    ("not UTF-8", b'{"event_id": "\xff"}', (), "not_utf8", "record"),
-    ("not JSON", b"hello", (), "not_json", "record"),
-    ("wrong shape", b"[1, 2]", (), "wrong_shape", "record"),
-    ("missing field", b'{"event_id": "e", "type": "purchase"}', (), "missing_field", "customer_id"),
-    ("unknown type", touchpoint(1, "a", "teleport", START), (), "unknown_type", "type"),
-    (
-        "no zone",
-        touchpoint(1, "a", "purchase", START).replace(b"Z", b""),
-        (),
-        "time_without_zone",
-        "occurred_at",
-    ),
-    (
-        "unparsable",
-        b'{"event_id":"e","customer_id":"a","type":"sms","occurred_at":"soon"}',
-        (),
-        "time_invalid",
-        "occurred_at",
-    ),
-    ("ahead", touchpoint(1, "a", "purchase", START + 301), (), "time_ahead", "occurred_at"),
-    (
-        "too old",
-        touchpoint(1, "a", "purchase", START - 91 * DAY),
-        (),
-        "time_too_old",
-        "occurred_at",
-    ),
-    (
-        "NaN",
-        touchpoint(1, "a", "purchase", START, value=float("nan")),
-        (),
-        "value_invalid",
-        "value",
-    ),
-    (
-        "infinite",
-        touchpoint(1, "a", "purchase", START, value=float("inf")),
-        (),
-        "value_invalid",
-        "value",
-    ),
-    ("absurd", touchpoint(1, "a", "purchase", START, value=1e30), (), "value_invalid", "value"),
-    ("empty id", touchpoint(1, "", "purchase", START), (), "customer_id_invalid", "customer_id"),
-    (
-        "long id",
-        touchpoint(1, "a" * 257, "purchase", START),
-        (),
-        "customer_id_invalid",
-        "customer_id",
-    ),
-    (
-        "wide id",
-        touchpoint(1, "ä" * 129, "purchase", START),
-        (),
-        "customer_id_invalid",
-        "customer_id",
-    ),
-    (
-        "control characters",
-        touchpoint(1, "a\nb", "purchase", START),
-        (),
-        "customer_id_invalid",
-        "customer_id",
-    ),
-    ("null value", None, (), "null_value", "record"),
-    ("forged tick", None, ((CONTROL, b"tick"), (SIGNATURE, b"0" * 64)), "forged_control", CONTROL),
-    ("unsigned live", None, ((CONTROL, b"live"),), "forged_control", CONTROL),
-    (
-        "too large",
-        touchpoint(1, "a", "purchase", START, attributes={"x": "y" * 65_536}),
-        (),
-        "too_large",
-        "record",
-    ),
-    ("at the topic's limit", b"x" * 262_000, (), "too_large", "record"),
-    (
-        "nested 1,000 deep",
-        touchpoint(1, "a", "purchase", START).replace(
-            b"}", b', "attributes": ' + b'{"a":' * 1000 + b"1" + b"}" * 1001
-        ),
-        (),
-        "too_deep",
-        "record",
-    ),
-]
 
 
 @pytest.mark.parametrize(
