@@ -18,6 +18,7 @@ from schemas.outputs import BandChangeEvent, ScoreEvent, TriggerEvent
 from schemas.rejections import MEANINGS, Reason
 from schemas.touchpoint import Touchpoint
 from schemas.types import DEFAULT_TYPES, TypeRegistry
+from scripts.cli_page import cli_page
 from stream.broker.deadletters import PREFIX
 from stream.features.grid import WINDOWS
 from stream.features.layout import Layout
@@ -43,6 +44,7 @@ def generated() -> dict[str, str]:
     files = {f"docs/schemas/{name}.json": json_schema(name) for name in _MODELS}
     files["docs/features.md"] = features_page()
     files["docs/rejections.md"] = rejections_page()
+    files["docs/cli.md"] = cli_page(_MADE)
     return files
 
 
@@ -113,6 +115,7 @@ def rejections_page() -> str:
             (f"`{PREFIX}field`", "the field at fault, or `record`"),
             (f"`{PREFIX}detail`", "one sentence: the field and what was expected there"),
             (f"`{PREFIX}topic`, `-partition`, `-offset`", "where the record was read"),
+            (f"`{PREFIX}timestamp`", "the record's time there, in milliseconds since 1970"),
             (f"`{PREFIX}id`", "the same for the same record, however often it is rejected"),
         ),
     )

@@ -261,7 +261,8 @@ async def _check_lag(settings: Settings, store: RedisStore, topics: Topics, repo
             "workers",
             Level.WARNING,
             f"{behind} records wait, and no worker owns partition {', '.join(alone)}",
-            "start one: bandshift worker",
+            "start one: bandshift worker"
+            + (f" --namespace {topics.namespace}" if topics.namespace else ""),
         )
     else:
         who = len(set(report.owners.values()))

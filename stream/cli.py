@@ -77,7 +77,7 @@ def _complain(message: str, hint: str | None) -> None:
         click.echo(f"  {hint}", err=True)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("bandshift", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bandshift", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show where an unexpected error happened.")
 def main(*, debug: bool) -> None:

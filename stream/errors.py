@@ -45,3 +45,7 @@ class LogLostError(BrokerError):
 
 class TouchpointFileError(BandshiftError):
     """A file of touchpoints cannot be read, or its rows must not be sent as they are."""
+
+
+class DemoError(BandshiftError):
+    """The demo cannot begin or go on."""

@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from threading import Thread
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 
 from schemas.home import home
+from stream.broker.aside import aside
 from stream.broker.client import answering
 from stream.broker.rows import Row
 from stream.broker.topics import MOST_RECORD
@@ -27,8 +27,8 @@ CHUNK: Final = 2_000
 """Rows read at once, and looked ahead for a time that cannot be right."""
 HOUR_MS: Final = 3_600_000
 _KEPT_MS: Final = KEPT * 1000
-_MOST_VALUE: Final = MOST_RECORD - 2_048
-"""Bytes of a value that still fit the topic's limit with key, headers and the batch's own fields."""
+_MOST_BYTES: Final = MOST_RECORD - 2_048
+"""Bytes of key and value that still fit the topic's limit with the batch's own fields."""
 _MOST_OPEN: Final = 32 << 20
 """Bytes of all open batches: with 10,000 partitions, each with a full one, it would be gigabytes."""
 _SLICES_PER_SECOND: Final = 50
@@ -109,14 +109,14 @@ class Replayer:
     ) -> Replayed:
         """Send rows, at most `rate` a second, each as `stamp` makes it over; returns when all are acknowledged.
 
-        `watch` is called several times a second. Raises BrokerError where Kafka does not take them,
+        `watch` is called several times a second. Up to two chunks of rows are read ahead. Raises BrokerError where Kafka does not take them,
         TouchpointFileError where going on would spoil the log.
         """
-        chunks = _Chunks(rows)
+        source = iter(rows)
         loop = asyncio.get_running_loop()
         began, done = loop.time(), 0
         size = CHUNK if rate is None else max(1, int(rate / _SLICES_PER_SECOND))
-        chunk, following = await chunks.next(), await chunks.next()
+        chunk, following = await _read(source), await _read(source)
         with answering():
             while chunk:
                 for start in range(0, len(chunk), size):
@@ -127,7 +127,7 @@ class Replayer:
                         await asyncio.sleep(max(0.0, began + done / rate - loop.time()))
                     if watch is not None:
                         watch(self.replayed)
-                chunk, following = following, await chunks.next() if following else []
+                chunk, following = following, await _read(source) if following else []
             await self._batches.done()
         if self._resume:
             raise TouchpointFileError(
@@ -155,10 +155,10 @@ class Replayer:
             row = chunk[number] if stamp is None else stamp(chunk[number])
             told.rows += 1
             line, customer_id, at, value, fault = row
-            if value is None or len(value) > _MOST_VALUE:
-                told.fault(
-                    line, fault or f"expected at most {_MOST_VALUE} bytes, got {len(value or b'')}"
-                )
+            partition, key = self._home(customer_id)
+            size = len(value or b"") + len(key or b"")
+            if value is None or size > _MOST_BYTES:
+                told.fault(line, fault or f"expected at most {_MOST_BYTES} bytes, got {size}")
                 continue
             if at is None or at > latest:
                 told.untimed += 1
@@ -172,7 +172,6 @@ class Replayer:
                 if at >= self._next_tick:
                     await self._pass(at)
                 told.clock = at
-            partition, key = self._home(customer_id)
             if self._resume and partition in self._resume:
                 told.skipped += 1
                 if value == self._resume[partition]:
@@ -213,6 +212,11 @@ class Replayer:
         return found
 
 
+async def _read(rows: Iterator[Row]) -> list[Row]:
+    """The next rows. Aside, because a slow pipe must not stop the sending."""
+    return await aside(lambda: list(islice(rows, CHUNK)))
+
+
 def _check_jump(row: Row, *later: Sequence[Row]) -> None:
     """Refuse a time after which most of the next rows would be too old to be counted."""
     times = [each.occurred_ms for rows in later for each in rows if each.occurred_ms is not None]
@@ -227,40 +231,6 @@ def _check_jump(row: Row, *later: Sequence[Row]) -> None:
         )
 
 
-class _Chunks:
-    """Reads rows in a thread: a slow pipe must not stop the sending, nor Ctrl-C."""
-
-    def __init__(self, rows: Iterable[Row]) -> None:
-        self._rows = iter(rows)
-
-    async def next(self) -> list[Row]:
-        loop = asyncio.get_running_loop()
-        read: asyncio.Future[list[Row]] = loop.create_future()
-        Thread(target=_read, args=(self._rows, loop, read), daemon=True).start()
-        return await read
-
-
-def _read(
-    rows: Iterator[Row], loop: asyncio.AbstractEventLoop, read: asyncio.Future[list[Row]]
-) -> None:
-    def answer(found: list[Row], error: BaseException | None) -> None:
-        if read.done():
-            return  # the waiting was cancelled
-        if error is None:
-            read.set_result(found)
-        else:
-            read.set_exception(error)
-
-    found: list[Row] = []
-    failed: BaseException | None = None
-    try:
-        found = list(islice(rows, CHUNK))
-    except BaseException as error:  # noqa: BLE001 -- raised again where it is awaited
-        failed = error
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(answer, found, failed)
-
-
 class _Batches:
     """One open batch per partition, and what is on its way."""
 
@@ -268,6 +238,7 @@ class _Batches:
         self._producer = producer
         self._topic = topic
         self._open: list[Any] = [None] * partitions
+        self._sizes = [0] * partitions
         self._bytes = 0
         self._sent: list[Awaitable[Any]] = []
 
@@ -289,6 +260,7 @@ class _Batches:
         if added is None:
             return False
         self._bytes += added.size
+        self._sizes[partition] += added.size
         return True
 
     async def ship(self, partition: int) -> None:
@@ -296,7 +268,8 @@ class _Batches:
         batch, self._open[partition] = self._open[partition], None
         if batch is None:
             return
-        self._bytes -= batch.size()
+        self._bytes -= self._sizes[partition]
+        self._sizes[partition] = 0
         batch.close()
         self._sent.append(await self._producer.send_batch(batch, self._topic, partition=partition))
         if len(self._sent) > 4 * len(self._open):

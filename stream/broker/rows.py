@@ -13,6 +13,7 @@ import os
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
@@ -82,7 +83,8 @@ class TouchpointFile:
     def __enter__(self) -> Self:
         try:
             if self.path == "-":
-                self._raw = cast("io.BufferedReader", sys.stdin.buffer)
+                # A reader of its own: Python must not wait for that of sys.stdin when it ends.
+                self._raw = open(sys.stdin.fileno(), "rb", closefd=False)
             else:
                 self._raw = Path(self.path).open("rb")
                 self._size = os.fstat(self._raw.fileno()).st_size
@@ -98,7 +100,7 @@ class TouchpointFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.path != "-":
+        if self.path != "-":  # which may be read in another thread still
             self._raw.close()
 
     @property
@@ -188,7 +190,8 @@ def csv_rows(file: BinaryIO, name: str) -> Iterator[Row]:
             else:
                 return
     finally:
-        text.detach()  # closing it would close what it was given
+        with suppress(ValueError):  # the file was closed meanwhile: nobody read on
+            text.detach()  # closing it would close what it was given
 
 
 def _places(columns: list[str], name: str) -> dict[str, int]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any, Final
+
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
@@ -9,7 +12,10 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from stream.broker.topics import CLOCK, LIVE_CLOCK, Topics
 from stream.errors import BrokerError
 
-_HINT = "run: bandshift topics --create"
+_HINT: Final = "run: bandshift topics --create"
+_TRIES: Final = 50
+_PAUSE_SECONDS: Final = 0.1
+"""A change is acknowledged before every broker shows it."""
 
 
 async def partitions(admin: AIOKafkaAdminClient, topics: Topics) -> int:
@@ -57,7 +63,17 @@ async def create(
                 raise BrokerError(
                     f"Kafka: topic {name} was not created: {' '.join(filter(None, message))}"
                 )
+        await _shown(admin, topics)
     return missing
+
+
+async def _shown(admin: AIOKafkaAdminClient, topics: Topics) -> None:
+    """Return when the broker shows all topics to clients."""
+    for _ in range(_TRIES):
+        if all((await partition_counts(admin, topics)).values()):
+            return
+        await asyncio.sleep(_PAUSE_SECONDS)
+    raise BrokerError("Kafka: created topics, but does not show them", "run: bandshift doctor")
 
 
 async def differing(admin: AIOKafkaAdminClient, topics: Topics) -> dict[str, dict[str, str]]:
@@ -77,9 +93,13 @@ async def differing(admin: AIOKafkaAdminClient, topics: Topics) -> dict[str, dic
 
 
 async def _settings(admin: AIOKafkaAdminClient, topic: str) -> dict[str, str]:
+    return {name: value for name, value, *_ in await _entries(admin, topic)}
+
+
+async def _entries(admin: AIOKafkaAdminClient, topic: str) -> list[tuple[Any, ...]]:
+    """Name, value, whether it is fixed, and source (1: the topic's own) of each setting in force."""
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
-    entries = answers[0].resources[0][4]
-    return {entry[0]: entry[1] for entry in entries}
+    return list(answers[0].resources[0][4])
 
 
 async def clock(admin: AIOKafkaAdminClient, topics: Topics) -> str:
@@ -89,22 +109,32 @@ async def clock(admin: AIOKafkaAdminClient, topics: Topics) -> str:
 
 async def set_live_clock(admin: AIOKafkaAdminClient, topics: Topics) -> None:
     """From now on the broker stamps touchpoints, so that no producer can turn the clock."""
-    settings = dict(topics.declared()[topics.touchpoints]) | {CLOCK: LIVE_CLOCK}
-    await admin.alter_configs(
-        [ConfigResource(ConfigResourceType.TOPIC, topics.touchpoints, settings)]
-    )
-    if await clock(admin, topics) != LIVE_CLOCK:
-        raise BrokerError(
-            f"Kafka: expected {topics.touchpoints} to take {CLOCK}={LIVE_CLOCK}, it did not"
-        )
+    await _change(admin, topics.touchpoints, {CLOCK: LIVE_CLOCK})
 
 
 async def repair(admin: AIOKafkaAdminClient, topics: Topics) -> list[str]:
     """Set up as declared what is not; the clock stays as it is. Returns the names of the changed topics."""
-    changed = list(await differing(admin, topics))
-    for name in changed:
-        settings = dict(topics.declared()[name])
-        if CLOCK in settings:
-            settings[CLOCK] = await clock(admin, topics)
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, settings)])
-    return changed
+    wrong, declared = await differing(admin, topics), topics.declared()
+    for name, settings in wrong.items():
+        await _change(admin, name, {key: declared[name][key] for key in settings})
+    return list(wrong)
+
+
+async def _change(admin: AIOKafkaAdminClient, topic: str, changes: dict[str, str]) -> None:
+    """Change settings of a topic, and return when the broker shows them."""
+    # All of a topic's own settings are replaced at once: an operator's others must be said again.
+    own = {
+        name: value for name, value, _, source, *_ in await _entries(admin, topic) if source == 1
+    }
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic, own | changes)
+    for answer in await admin.alter_configs([resource]):
+        for code, message, *_ in answer.resources:
+            if code:
+                raise BrokerError(f"Kafka: topic {topic} was not changed: {message}")
+    for _ in range(_TRIES):
+        now = await _settings(admin, topic)
+        if all(now.get(name) == value for name, value in changes.items()):
+            return
+        await asyncio.sleep(_PAUSE_SECONDS)
+    told = ", ".join(f"{name}={value}" for name, value in changes.items())
+    raise BrokerError(f"Kafka: expected topic {topic} to take {told}, it did not")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from stream.api import serve
+from stream.api.serve import run as serve
 from stream.commands.common import configured, settings_for
 from stream.commands.service import log_to_stderr, until_stopped
 
@@ -19,4 +19,4 @@ def command(namespace: str | None) -> None:
     """
     settings = settings_for(namespace)
     log_to_stderr()
-    until_stopped(lambda stop: serve.run(settings, stop))
+    until_stopped(lambda stop: serve(settings, stop))

@@ -12,6 +12,7 @@ import click
 from aiokafka import AIOKafkaConsumer
 
 from stream.broker import client, lag, reading
+from stream.broker.aside import aside
 from stream.broker.replayer import Replayed, Replayer
 from stream.broker.rows import Row, TouchpointFile
 from stream.broker.topics import Topics
@@ -77,7 +78,7 @@ async def bring_in(
     signer = Signer(settings.control_key(), topics.touchpoints)
     latest, there = await reading.last_touchpoints(consumer, topics.touchpoints, partitions)
     with TouchpointFile(file) as rows:
-        first, rest = _first(rows)
+        first, rest = await aside(lambda: _first(rows))
         if first is not None and not asked.resume and (first.occurred_ms or 0) < latest:
             raise TouchpointFileError(
                 f"{file} begins at {clock(first.occurred_ms or 0)}, but {topics.touchpoints} reaches to "
@@ -192,12 +193,12 @@ def told(replayed: Replayed, seconds: float, rate: float) -> list[str]:
     if replayed.skipped:
         lines.append(f"{replayed.skipped:,} rows skipped: the log has them already")
     if replayed.disordered:
+        late = f", {replayed.too_late:,} of them over 90 days late, for the dead letters"
         lines.append(
-            f"{replayed.disordered:,} rows out of order, {replayed.too_late:,} of them over 90 days late: "
-            "these end in the dead letters"
+            f"{replayed.disordered:,} rows out of order{late if replayed.too_late else ''}"
         )
     if replayed.untimed:
         lines.append(
-            f"{replayed.untimed:,} rows without a readable past time: these end in the dead letters"
+            f"{replayed.untimed:,} rows without a readable past time, for the dead letters"
         )
     return lines

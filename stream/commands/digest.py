@@ -13,7 +13,7 @@ from stream.store.digest import Digest, digest
 @click.command("digest")
 @as_json
 @configured
-def command(as_json: bool, namespace: str | None) -> None:  # noqa: FBT001
+def command(as_json: bool, namespace: str | None) -> None:
     """Print one hash over all customers' states.
 
     Equal states give equal digests, in whatever order and over however many partitions they lie. So the

@@ -30,7 +30,7 @@ def command() -> None:
 @command.command("list")
 @as_json
 @configured
-def list_(as_json: bool, namespace: str | None) -> None:  # noqa: FBT001
+def list_(as_json: bool, namespace: str | None) -> None:
     """Count dead letters by reason: outstanding, and redriven."""
     stock = run(_stock(settings_for(namespace)))
     counts = stock.counts()
@@ -73,7 +73,7 @@ async def _stock(settings: Settings) -> Stock:
 )
 @as_json
 @configured
-def show(reason: str | None, limit: int, as_json: bool, namespace: str | None) -> None:  # noqa: FBT001
+def show(reason: str | None, limit: int, as_json: bool, namespace: str | None) -> None:
     """Show the latest outstanding dead letters: origin, reason, sentence, and what they were.
 
     With --json, one line each, with the whole value.
@@ -117,7 +117,7 @@ def lines(letter: Letter, style: Style) -> list[str]:
 @_reason
 @as_json
 @configured
-def redrive(reason: str | None, as_json: bool, namespace: str | None) -> None:  # noqa: FBT001
+def redrive(reason: str | None, as_json: bool, namespace: str | None) -> None:
     """Send outstanding dead letters back in, once the cause is gone.
 
     Each goes to its customer's home with its original key, value, headers and time; what still cannot be

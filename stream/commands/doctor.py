@@ -15,7 +15,7 @@ _MARKS = {Level.OK: "ok     ", Level.WARNING: "warning", Level.ERROR: "wrong  "}
 @click.command("doctor")
 @as_json
 @configured
-def command(as_json: bool, namespace: str | None) -> None:  # noqa: FBT001
+def command(as_json: bool, namespace: str | None) -> None:
     """Say what is wrong and what to do about it.
 
     Shows each setting with its value and where it came from, whether Kafka and Redis answer and are set up so

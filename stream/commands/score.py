@@ -29,7 +29,7 @@ from stream.store.connect import connect
 @click.argument("customer")
 @as_json
 @configured
-def command(customer: str, as_json: bool, namespace: str | None) -> None:  # noqa: FBT001
+def command(customer: str, as_json: bool, namespace: str | None) -> None:
     """Show a customer's bands, probabilities and reasons as of now.
 
     Silence counts: time since the last touchpoint is taken in. While history is being imported, now is the
@@ -53,7 +53,7 @@ async def _score(settings: Settings, customer: str) -> tuple[int, Sequence[Evalu
     finally:
         await store.close()
     ledger = decode_ledger(standing.ledger)
-    now = int(time.time()) if ledger.live else ledger.clock // 1000
+    now = max(ledger.clock // 1000, int(time.time()) if ledger.live else 0)
     if data is None:
         return now, ()
     vectorizer = Vectorizer(Layout(settings.registry))
@@ -88,7 +88,7 @@ def as_data(customer: str, at: int, found: Sequence[Evaluation]) -> dict[str, An
                 "probability": each.probability,
                 "log_odds": each.log_odds,
                 "base_log_odds": each.base_log_odds,
-                "advice": each.outcome.advise(each.band_now),
+                "advice": each.outcome.advise(each.band or each.band_now),
                 "reasons": list(each.reasons),
             }
             for each in found
@@ -105,8 +105,8 @@ def lines(customer: str, at: int, found: Sequence[Evaluation], style: Style) -> 
     for each in found:
         told += [
             "",
-            f"{_what(each)}: {style.band(each.band_now)} {percent(each.probability)}",
-            f"  {each.outcome.advise(each.band_now)}",
+            f"{_what(each)}: {_band(each, style)} {percent(each.probability)}",
+            f"  {each.outcome.advise(each.band or each.band_now)}",
         ]
         told += [
             f"  {reason['contribution']:+6.2f}  {reason['family']}: {reason['text']}"
@@ -114,6 +114,14 @@ def lines(customer: str, at: int, found: Sequence[Evaluation], style: Style) -> 
         ]
         told.append(style.dim(f"  {each.base_log_odds:+6.2f}  where everybody starts"))
     return told
+
+
+def _band(each: Evaluation, style: Style) -> str:
+    """The band that was published; where the workers are behind, also the one that is coming."""
+    band = style.band(each.band or each.band_now)
+    if each.band in {None, each.band_now}:
+        return band
+    return f"{band} (moving to {style.band(each.band_now)})"
 
 
 def _what(each: Evaluation) -> str:

@@ -29,11 +29,11 @@ _TOPICS: Final = {"dead-letters": "touchpoints-dlq"}
 @configured
 def command(
     kinds: tuple[str, ...],
-    from_start: bool,  # noqa: FBT001 -- click passes options by name
-    no_follow: bool,  # noqa: FBT001
+    from_start: bool,
+    no_follow: bool,
     customer: str | None,
     limit: int | None,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
     namespace: str | None,
 ) -> None:
     """Show what comes out, as it comes.

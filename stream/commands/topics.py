@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import click
 
 from stream.broker import client, setup
-from stream.broker.topics import Topics
+from stream.broker.topics import CLOCK, Topics
 from stream.commands.common import as_json, configured, emit, run, settings_for
 from stream.commands.style import Style, coloured
 from stream.errors import BrokerError
@@ -30,9 +30,9 @@ class Topic:
 @as_json
 @configured
 def command(
-    create: bool,  # noqa: FBT001
-    repair: bool,  # noqa: FBT001
-    as_json: bool,  # noqa: FBT001
+    create: bool,
+    repair: bool,
+    as_json: bool,
     namespace: str | None,
 ) -> None:
     """List the topics and how they are set up; --create makes them.
@@ -60,9 +60,12 @@ async def _topics(settings: Settings, *, create: bool, repair: bool) -> list[Top
             await setup.repair(admin, topics)
         counts = await setup.partition_counts(admin, topics)
         differing = await setup.differing(admin, topics)
+        declared = topics.declared()
+        if counts[topics.touchpoints]:  # either clock is as it should be
+            declared[topics.touchpoints] |= {CLOCK: await setup.clock(admin, topics)}
     return [
-        Topic(name, counts[name], declared, differing.get(name, {}) if counts[name] else {})
-        for name, declared in topics.declared().items()
+        Topic(name, counts[name], each, differing.get(name, {}) if counts[name] else {})
+        for name, each in declared.items()
     ]
 
 

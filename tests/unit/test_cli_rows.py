@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import sys
 from pathlib import Path
@@ -140,19 +139,17 @@ def test_a_line_beyond_all_limits_is_named(tmp_path: Path) -> None:
 def test_packed_files_and_standard_input_read_alike(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """gzip is recognised by its first bytes, also from standard input, whatever the file's name."""
+    """Gzip is recognised by its first bytes, also from standard input, whatever the file's name."""
     expected = of_csv(tmp_path, LINE)
     packed = gzip.compress(f"\ufeff{HEAD}\r\n{LINE}\r\n".encode())
     (tmp_path / "odd.name").write_bytes(packed)
     assert rows(tmp_path / "odd.name") == expected
 
-    class Input:
-        buffer = io.BufferedReader(io.BytesIO(packed))  # type: ignore[arg-type]
-
-    monkeypatch.setattr(sys, "stdin", Input)
-    with TouchpointFile("-") as file:
-        assert list(file) == expected
-        assert file.fraction is None
+    with (tmp_path / "odd.name").open("rb") as given:
+        monkeypatch.setattr(sys, "stdin", given)
+        with TouchpointFile("-") as file:
+            assert list(file) == expected
+            assert file.fraction is None
 
 
 def test_progress_reaches_the_end(tmp_path: Path) -> None:
