@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
 
 from stream.agents.owner import Owner, Parts
@@ -19,7 +18,6 @@ from stream.broker import client, setup
 from stream.broker.log import KafkaLog
 from stream.broker.topics import Topics
 from stream.partition.control import Signer
-from stream.partition.intake import Reader
 from stream.pipeline import Pipelines
 from stream.settings import Settings
 from stream.store.redis import RedisStore
@@ -86,7 +84,6 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             log = KafkaLog(consumer, producer, topics, signer(settings, topics))
             parts = Parts(
                 pipelines(settings, topics, partitions),
-                Reader(settings.registry, signer(settings, topics)),
                 made,
                 log,
                 time.time,
@@ -136,16 +133,9 @@ async def _consumer(settings: Settings, topics: Topics) -> AsyncIterator[AIOKafk
         auto_offset_reset="none",
         session_timeout_ms=int(session),
         heartbeat_interval_ms=int(session / 4),
-        # An owner that hangs is given up by its step's deadline; an idle standby must not be thrown out.
+        # An owner that hangs is given up by its poll's deadline; an idle standby must not be thrown out.
         max_poll_interval_ms=86_400_000,
         max_partition_fetch_bytes=4 << 20,
     )
-    try:
-        await made.start()
-    except (KafkaError, OSError) as error:
-        await made.stop()
-        raise client.unreachable(settings.kafka, error) from error
-    try:
+    async with client.started(settings.kafka, made, made.stop):
         yield made
-    finally:
-        await made.stop()

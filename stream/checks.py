@@ -14,6 +14,7 @@ from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient
 
+from schemas.decisions import Decisions
 from stream.broker import client, setup
 from stream.broker.group import owners
 from stream.broker.lag import Lag, lags
@@ -93,7 +94,7 @@ async def examine(settings: Settings, *, thorough: bool = True) -> Report:
         report.findings += kafka.findings + redis.findings
         report.partitions, report.owners = kafka.partitions, kafka.owners
         if redis_answers and report.partitions:
-            await _check_states(store, topics, report.partitions, report)
+            await _check_states(store, topics, report.partitions, settings.decisions, report)
             if thorough:
                 await _check_lag(settings, store, topics, report)
     finally:
@@ -226,7 +227,9 @@ async def _check_topics(admin: AIOKafkaAdminClient, topics: Topics, report: Repo
 # -- both ------------------------------------------------------------------------------------------------
 
 
-async def _check_states(store: RedisStore, topics: Topics, partitions: int, report: Report) -> None:
+async def _check_states(
+    store: RedisStore, topics: Topics, partitions: int, own: Decisions, report: Report
+) -> None:
     try:
         found = [decode_ledger(each.ledger) for each in await store.standings(range(partitions))]
     except BandshiftError as error:
@@ -240,6 +243,13 @@ async def _check_states(store: RedisStore, topics: Topics, partitions: int, repo
             f"{topics.touchpoints}: the states were made with {max(made - {partitions})} partitions, now there "
             f"are {partitions}; customers' homes have moved",
             "replay the log into a namespace with that many partitions: bandshift replay --help",
+        )
+    elif any(ledger.settings not in {"", own.text} for ledger in found):
+        report.note(
+            "decisions",
+            Level.WARNING,
+            "the types, outcomes or rules in force are others than these settings have",
+            "they come from the log; to change them, run: bandshift adopt",
         )
     else:
         text = "no states yet" if not made else f"states of {len(made) and partitions} partitions"

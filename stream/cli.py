@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("start_demo", "Show everything at work on a real shop's touchpoints."),
     "import": ("import_", "Bring past touchpoints in, before going live."),
     "live": ("live", "Let the broker's clock rule, and triggers go out."),
+    "adopt": ("adopt", "Let the settings' types, outcomes and rules take effect from here on."),
     "replay": ("replay", "Score a file in a namespace of its own, which never goes live."),
     "tail": ("tail", "Show what comes out, as it comes."),
     "score": ("score", "Show a customer's bands, probabilities and reasons as of now."),

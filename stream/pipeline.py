@@ -13,9 +13,9 @@ from typing import Final
 
 from schemas.decisions import Decisions
 from schemas.home import home
-from schemas.outcomes import Outcome
 from schemas.rejections import Reason, Rejection
 from schemas.types import TypeRegistry
+from stream.features.codec import VERSION
 from stream.features.grid import DAY, KEPT
 from stream.features.layout import Layout
 from stream.features.state import REMEMBERED, CustomerState
@@ -24,7 +24,7 @@ from stream.model.linear import LinearModel
 from stream.model.prior import prior
 from stream.partition.control import CONTROL, ORIGIN, SIGNATURE, Control, Kind, Origin, Signer
 from stream.partition.dues import DueQueue
-from stream.partition.intake import Event, Record
+from stream.partition.intake import Event, Reader, Record
 from stream.partition.ledger import Ledger, Position
 from stream.partition.outputs import TOUCHPOINTS, Output
 from stream.partition.step import MOST_FORWARDED, DeadLetter, Entry, Scoring, Step
@@ -34,6 +34,8 @@ AHEAD: Final = 5 * 60
 """Seconds that a touchpoint may lie ahead of the log's clock: producers' clocks differ."""
 SETTINGS: Final = "settings"
 """What an adopt record names to bring decisions into force."""
+REPLAY: Final = "replay"
+"""What the first adopt record of a replay's log names."""
 _OWN: Final = frozenset((CONTROL, ORIGIN, SIGNATURE))
 
 
@@ -50,10 +52,22 @@ class Pipeline:
         """By version."""
         self.partitions = partitions
         self.silence = silence
-        self.schema = _schema(self.vectorizer, self.outcomes)
-        """Hash of what states are made with: their features, and the outcomes they hold bands of."""
+        self.reader = Reader(self.vectorizer.layout.registry, signer)
         self._verdict = Verdict(self.vectorizer, self.outcomes, decisions.rules)
         self._signer = signer
+
+    def states(self, types: int) -> str:
+        """Hash of what states are made with: the first so many types, and the outcomes, in order."""
+        kinds = self.vectorizer.layout.registry.names[:types]
+        outcomes = [outcome.name for outcome in self.outcomes]
+        return blake2b(repr((VERSION, kinds, outcomes)).encode(), digest_size=8).hexdigest()
+
+    def fits(self, ledger: Ledger) -> bool:
+        """Whether it can work on a partition's states. Types may have been added: they follow those known."""
+        if not ledger.states:
+            return True
+        enough = ledger.types <= self.vectorizer.layout.types
+        return enough and ledger.states == self.states(ledger.types)
 
     def decide(
         self,
@@ -199,11 +213,6 @@ class Pipelines:
         return found
 
 
-def _schema(vectorizer: Vectorizer, outcomes: Sequence[Outcome]) -> str:
-    names = ",".join(outcome.name for outcome in outcomes)
-    return blake2b(f"{vectorizer.schema_hash} {names}".encode(), digest_size=8).hexdigest()
-
-
 def _first_time(ledger: Ledger, origin: Origin) -> bool:
     """Whether a forwarded touchpoint is new here: a partition forwards in the order of its offsets."""
     name = str(origin.partition)
@@ -228,7 +237,7 @@ def _check_time(event: Event, clock: int) -> Rejection | None:
 
 def _take_control(ledger: Ledger, control: Control) -> None:
     if control.kind is Kind.LIVE:
-        ledger.live = True
+        ledger.live = REPLAY not in ledger.versions  # a replay's log says so, and never goes live
     elif control.kind is Kind.ADOPT and control.version > ledger.versions.get(control.what, 0):
         ledger.versions[control.what] = control.version
         if control.what == SETTINGS:

@@ -27,7 +27,7 @@ from stream.features.codec import decode, encode
 from stream.features.state import CustomerState
 from stream.partition.control import Kind
 from stream.partition.dues import DueQueue
-from stream.partition.intake import Event, Reader, Record
+from stream.partition.intake import Event, Record
 from stream.partition.ledger import Ledger, Position, decode_ledger, encode_ledger
 from stream.partition.outputs import Output
 from stream.partition.step import MOST_CUSTOMERS, Entry, Step
@@ -45,7 +45,6 @@ class Parts:
     """What all owners of a worker share."""
 
     pipelines: Pipelines
-    reader: Reader
     store: Store
     log: Log
     wall: Callable[[], float]
@@ -53,6 +52,8 @@ class Parts:
     cached: int = 50_000
     """States kept in memory, per partition."""
     step_records: int = 1_000
+    steps_at_once: int = 10
+    """After so many steps an owner lets the others go on: a long silence must not hold up a poll."""
 
 
 class Owner:
@@ -69,10 +70,16 @@ class Owner:
         self._pipeline: Pipeline = parts.pipelines.get("")
         self._dues = DueQueue()
         self._states: dict[str, CustomerState] = {}
+        self._todo: list[Entry] = []
         self._acks: asyncio.Task[None] | None = None
         self._was_member = False
         self.ready = False
         """False: it must take over before it works."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has records still to take in, and wants no more for now."""
+        return bool(self._todo)
 
     # -- taking over -----------------------------------------------------------------------------------
 
@@ -93,7 +100,7 @@ class Owner:
         self._check_log(position, beginning, await parts.log.end(partition))
         self._position = position
         self._ledger = decode_ledger(ledger)
-        self._check_features()
+        self._check_states()
         if position is not None and position > Position(self._committed) and outbox:
             await parts.log.publish(_outbox.decode(outbox))
         self._published = max(self._committed, position.offset if position else beginning)
@@ -108,6 +115,7 @@ class Owner:
             await asyncio.gather(acks, return_exceptions=True)
         self._dues = DueQueue()
         self._states = {}
+        self._todo = []
 
     def _check_log(self, position: Position | None, beginning: int, end: int) -> None:
         start = position.offset if position else 0
@@ -124,16 +132,8 @@ class Owner:
                 "start a new namespace, or delete the old states and the group's offsets",
             )
 
-    def _check_features(self) -> None:
+    def _check_states(self) -> None:
         self._adopt()
-        mine = self._parts.pipelines.get("").schema
-        if self._ledger.features and self._ledger.features != mine:
-            raise LogLostError(
-                f"partition {self.partition}: its states were made with other types, features or outcomes "
-                f"({self._ledger.features}, here {mine})",
-                "use the settings of the running deployment, or replay the log into a new namespace",
-            )
-        self._ledger.features = mine
         partitions = self._pipeline.partitions
         if self._ledger.partitions not in {0, partitions}:
             raise LogLostError(
@@ -145,28 +145,42 @@ class Owner:
 
     def _adopt(self) -> None:
         """Decide from here on as the decisions in force have it."""
-        pipelines = self._parts.pipelines
-        self._pipeline = pipelines.get(self._ledger.settings)
-        if self._pipeline.schema != pipelines.get("").schema:
+        self._pipeline = self._parts.pipelines.get(self._ledger.settings)
+        if not self._pipeline.fits(self._ledger):
             raise LogLostError(
-                f"partition {self.partition}: the decisions in force have other types or outcomes than these settings",
-                "use the types and outcomes of the running deployment, or replay the log into a new namespace",
+                f"partition {self.partition}: its states were made with other outcomes or types "
+                "than the decisions in force have",
+                "use the outcomes and types of the running deployment (types may be added), "
+                "or replay the log into a new namespace",
             )
+        types = self._pipeline.vectorizer.layout.types
+        self._ledger.types, self._ledger.states = types, self._pipeline.states(types)
+        # Types may have been added: states in memory have no room for them, records may be of them.
+        self._states = {}
+        self._todo = self._read([entry.record for entry in self._todo])
 
     # -- work ------------------------------------------------------------------------------------------
 
+    def _read(self, records: Sequence[Record]) -> list[Entry]:
+        parse = self._pipeline.reader.parse
+        return [Entry(record, parse(record, self.partition)) for record in records]
+
     async def work(self, records: Sequence[Record]) -> None:
-        """Take in records that follow the position. With none, see that all is still ours."""
+        """Take in records that follow those before. With nothing to do, see that all is still ours.
+
+        What is not done within a bounded number of steps is left for the next call (see `busy`).
+        """
         if not self.ready:
             await self.take_over()
             return  # the log was told to read from elsewhere: these records may not be the next
-        if not records:
+        self._todo += self._read(records)
+        if not self._todo:
             await self._idle()
-        parse = self._parts.reader.parse
-        entries = [Entry(record, parse(record, self.partition)) for record in records]
-        done = 0
-        while done < len(entries):
-            done += await self._step(entries[done : done + self._parts.step_records])
+        for _ in range(self._parts.steps_at_once):
+            if not self._todo:
+                return
+            done = await self._step(self._todo[: self._parts.step_records])
+            del self._todo[:done]
 
     async def _step(self, entries: Sequence[Entry]) -> int:
         """One step over the next entries; how many of them are done."""
@@ -188,6 +202,8 @@ class Owner:
             self._published = max(self._committed, step.position.offset)
         else:
             self._send(step)
+        if self._parts.pipelines.get(step.ledger.settings) is not self._pipeline:
+            self._adopt()
         return sum(entry.record.offset < step.position.offset for entry in entries)
 
     async def _prepare(self, entries: Sequence[Entry]) -> None:
@@ -243,7 +259,6 @@ class Owner:
         )
         await self._parts.store.apply(self.partition, self._claim, self._position, write)
         self._position = step.position
-        self._adopt()
         self._forget(step)
 
     def _forget(self, step: Step) -> None:

@@ -147,17 +147,18 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         """The next batch: records of partitions that are ready, nothing for those that must look or take over."""
         resting = {partition for partition, until in self._rests.items() if until > now}
         owners = [owner for partition, owner in self.owners.items() if partition not in resting]
-        ready = [TopicPartition(self._topic, owner.partition) for owner in owners if owner.ready]
+        hungry = [owner for owner in owners if owner.ready and not owner.busy]
+        ready = [TopicPartition(self._topic, owner.partition) for owner in hungry]
         work: list[tuple[Owner, Sequence[Record]]] = [
-            (owner, ()) for owner in owners if not owner.ready
+            (owner, ()) for owner in owners if owner not in hungry
         ]
         found = await self._read(ready, wait=not work)
-        for owner in owners:
+        for owner in hungry:
             records = found.get(owner.partition)
             if records:
                 work.append((owner, records))
                 self._looked[owner.partition] = now
-            elif owner.ready and now - self._looked.get(owner.partition, 0) >= _IDLE_SECONDS:
+            elif now - self._looked.get(owner.partition, 0) >= _IDLE_SECONDS:
                 work.append((owner, ()))
                 self._looked[owner.partition] = now
         return Poll(work, self._settings.step_seconds, self._failed)

@@ -67,7 +67,7 @@ def _unanswered(error: Exception) -> BrokerError:
 
 
 @asynccontextmanager
-async def _started(
+async def started(
     kafka: KafkaSettings, made: Any, stop: Callable[[], Awaitable[None]]
 ) -> AsyncIterator[Any]:
     """A client while it is connected; let go of whatever happens, a Ctrl-C while it connects included."""
@@ -108,7 +108,7 @@ async def producer(
         max_request_size=4 << 20,
         linger_ms=linger_ms,
     )
-    async with _started(kafka, made, made.stop):
+    async with started(kafka, made, made.stop):
         yield made
 
 
@@ -116,7 +116,7 @@ async def producer(
 async def admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     """A started admin client."""
     made = AIOKafkaAdminClient(**options(kafka))
-    async with _started(kafka, made, made.close):
+    async with started(kafka, made, made.close):
         yield made
 
 
@@ -124,5 +124,5 @@ async def admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
 async def reader(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
     """A started consumer of no group: it reads what it is told to, and leaves no trace."""
     made = AIOKafkaConsumer(**options(kafka), max_partition_fetch_bytes=4 << 20)
-    async with _started(kafka, made, made.stop):
+    async with started(kafka, made, made.stop):
         yield made

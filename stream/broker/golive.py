@@ -8,23 +8,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
+from schemas.decisions import Decisions
 from stream.broker import setup
 from stream.broker.client import answering
 from stream.broker.reading import first_records
 from stream.broker.topics import LIVE_CLOCK, Topics
 from stream.errors import BrokerError
 from stream.partition.control import CONTROL, Kind, Signer
+from stream.pipeline import REPLAY, SETTINGS
 
-REPLAY: Final = "replay"
 _BY_BROKER: Final = 1
 """Of a record's two kinds of timestamp, the broker's."""
 _TRIES: Final = 50
 _PAUSE_SECONDS: Final = 0.2
+
+
+class Adopted(NamedTuple):
+    """What an adopt record says."""
+
+    what: str = ""
+    version: int = 0
+    body: str = ""
 
 
 async def replays(
@@ -47,7 +56,21 @@ async def mark_replay(
     """Begin empty partitions with the record that makes them a replay."""
     for number in partitions:
         # At time 0: it must not turn the log's clock, which history is to set.
-        await _append(producer, topics, signer, number, Kind.ADOPT, REPLAY, 1, at=0)
+        await _append(producer, topics, signer, number, Kind.ADOPT, Adopted(REPLAY, 1), at=0)
+
+
+async def adopt(
+    producer: AIOKafkaProducer,
+    topics: Topics,
+    partitions: Sequence[int],
+    signer: Signer,
+    decisions: Decisions,
+    version: int,
+) -> None:
+    """Let these decisions take effect from here on. A version not newer than the one in force is ignored."""
+    for number in partitions:
+        adopted = Adopted(SETTINGS, version, decisions.text)
+        await _append(producer, topics, signer, number, Kind.ADOPT, adopted, at=0)
 
 
 async def go_live(
@@ -91,11 +114,10 @@ async def _append(
     signer: Signer,
     number: int,
     kind: Kind,
-    what: str = "",
-    version: int = 0,
+    adopted: Adopted = Adopted(),  # noqa: B008 -- immutable
     at: int | None = None,
 ) -> Any:
-    value, headers = signer.control(number, kind, what, version)
+    value, headers = signer.control(number, kind, *adopted)
     with answering():
         return await producer.send_and_wait(
             topics.touchpoints,

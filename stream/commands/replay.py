@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import click
@@ -64,6 +65,8 @@ async def _mark(
     if empty:
         async with client.producer(settings.kafka) as producer:
             await golive.mark_replay(producer, topics, empty, signer)
+            version = int(time.time() * 1000)
+            await golive.adopt(producer, topics, empty, signer, settings.decisions, version)
 
 
 def _no_replay(topics: Topics, why: str) -> BrokerError:

@@ -8,6 +8,7 @@ import click
 
 from stream.broker import client, setup
 from stream.broker.topics import CLOCK, Topics
+from stream.commands.adopt import bring_into_force
 from stream.commands.common import as_json, configured, emit, run, settings_for
 from stream.commands.style import Style, coloured
 from stream.errors import BrokerError
@@ -37,7 +38,8 @@ def command(
 ) -> None:
     """List the topics and how they are set up; --create makes them.
 
-    The number of partitions is kafka.partitions; it can never be changed afterwards. Exit status 1 if a
+    The number of partitions is kafka.partitions; it can never be changed afterwards. A new log begins with
+    the outcomes and rules of the settings, which decide from there on (see `bandshift adopt`). Exit status 1 if a
     topic is missing or set up otherwise.
     """
     found = run(_topics(settings_for(namespace), create=create, repair=repair))
@@ -55,7 +57,9 @@ async def _topics(settings: Settings, *, create: bool, repair: bool) -> list[Top
     topics, kafka = Topics(settings.namespace), settings.kafka
     async with client.admin(kafka) as admin:
         if create:
-            await setup.create(admin, topics, kafka.partitions, kafka.replication)
+            created = await setup.create(admin, topics, kafka.partitions, kafka.replication)
+            if topics.touchpoints in created:
+                await bring_into_force(settings, await setup.partitions(admin, topics))
         if repair:
             await setup.repair(admin, topics)
         counts = await setup.partition_counts(admin, topics)

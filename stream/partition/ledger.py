@@ -38,8 +38,10 @@ class Ledger(msgspec.Struct):
     counts: dict[str, int] = {}
     settings: str = ""
     """The decisions in force, as `schemas.decisions` writes them; empty before the first adoption."""
-    features: str = ""
-    """Hash of what the states were made with: their features and outcomes."""
+    types: int = 0
+    """How many touchpoint types the states were made with; more may follow, none may go."""
+    states: str = ""
+    """Hash of what the states were made with: those types and the outcomes, in order."""
     partitions: int = 0
     """How many partitions the topic had then; 0 before the first step."""
 

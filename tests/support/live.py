@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
@@ -89,6 +90,12 @@ class Space:
         )
         return sent
 
+    async def send(self, customer: str, value: bytes, at: float) -> None:
+        """One producer's touchpoint, at its own time."""
+        where = home(customer, self.partitions)
+        async with client.producer(self.settings.kafka) as producer:
+            await (await self._send(producer, where, customer.encode(), value, (), int(at)))
+
     # -- what came of it -----------------------------------------------------------------------------------
 
     async def positions(self) -> list[Position | None]:
@@ -137,6 +144,10 @@ class Space:
         finally:
             await consumer.stop()
         return found
+
+    async def bodies(self, kind: str) -> list[dict[str, Any]]:
+        """The data of the CloudEvents in one kind of topic."""
+        return [json.loads(record.value or b"")["data"] for record in await self.read(kind)]
 
     async def digest(self) -> str:
         """One hash over all states."""

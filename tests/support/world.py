@@ -16,7 +16,6 @@ from schemas.types import TypeRegistry
 from stream.agents.owner import Owner, Parts
 from stream.broker.memory import MemoryLog, MemoryRecord
 from stream.partition.control import Kind, Signer
-from stream.partition.intake import Reader
 from stream.partition.ledger import decode_ledger, totals
 from stream.partition.outputs import TOUCHPOINTS
 from stream.pipeline import Pipelines
@@ -64,16 +63,13 @@ class World:
         decisions = Decisions(outcomes=tuple(self.outcomes), rules=tuple(self.rules))
         self.pipelines = Pipelines(decisions, self.signer, self.partitions, silence=self.silence)
         self.pipeline = self.pipelines.get("")
-        self.reader = Reader(self.registry, self.signer)
         self.store = MemoryStore()
         self.log = MemoryLog(self.signer, lambda: int(self.wall * 1000))
         self.owners = self.make_owners()
 
     def make_owners(self) -> list[Owner]:
         """An owner per partition, who has not taken over yet."""
-        parts = Parts(
-            self.pipelines, self.reader, self.store, self.log, lambda: self.wall, self.cached
-        )
+        parts = Parts(self.pipelines, self.store, self.log, lambda: self.wall, self.cached)
         return [Owner(partition, parts) for partition in range(self.partitions)]
 
     # -- what producers and programs write -------------------------------------------------------------
@@ -113,9 +109,11 @@ class World:
             for owner in self.owners:
                 if not owner.ready:
                     await owner.work(())
-                while records := self.log.read(owner.partition, batch):
+                while records := () if owner.busy else self.log.read(owner.partition, batch):
                     await owner.work(records)
                     moved = True
+                    while owner.busy:
+                        await owner.work(())
                 await owner.acknowledged()
                 offset = owner.to_commit()
                 if offset is not None:

@@ -11,6 +11,7 @@ from schemas.decisions import Decisions
 from schemas.home import home
 from schemas.outcomes import Outcome
 from schemas.rules import Rule
+from schemas.types import TouchpointType
 from stream.broker import deadletters
 from stream.broker.memory import DEAD_LETTERS
 from stream.errors import LogLostError
@@ -237,6 +238,51 @@ async def test_decisions_over_other_outcomes_stop_the_partition() -> None:
     world.send("bob", touchpoint(2, "bob", "purchase", START), START)
     with pytest.raises(LogLostError, match="outcomes"):
         await world.work()
+
+
+async def test_a_type_added_later_is_scored_by_the_same_states() -> None:
+    """Once a new touchpoint type is adopted, records of it count, and what was counted before still does."""
+    world = World(outcomes=[TWITCHY], rules=[])
+    world.send("ann", touchpoint(1, "ann", "purchase", START, value=50), START)
+    world.send("ann", touchpoint(2, "ann", "test_drive", START), START)
+    more = Decisions(types=(TouchpointType(name="test_drive"),), outcomes=(TWITCHY,))
+    world.control(Kind.ADOPT, START, what="settings", version=1, body=more.text)
+    world.send("ann", touchpoint(3, "ann", "test_drive", START + 60), START + 60)
+    await world.work()
+    assert [letter.reason for letter in dead(world)] == ["unknown_type"]
+    assert world.counts()["scored"] == 2
+    reasons = world.bodies(BAND_CHANGES)[-1]["reasons"]
+    assert [each["text"] for each in reasons if each["family"] == "purchases"][0].startswith(
+        "1 purchase"
+    )
+
+
+async def test_a_replay_never_goes_live() -> None:
+    """In a log that says of itself that it is a replay, a live record changes nothing."""
+    world = World(outcomes=[TWITCHY], rules=[rule(cooldown_hours=0)])
+    world.control(Kind.ADOPT, 0, what="replay", version=1)
+    world.control(Kind.LIVE, START)
+    world.send("ann", touchpoint(1, "ann", "purchase", START, value=50), START)
+    await world.work()
+    assert world.bodies(BAND_CHANGES)
+    assert not world.bodies(TRIGGERS)
+
+
+async def test_a_long_silence_is_worked_on_in_slices() -> None:
+    """However much falls due at one record, an owner gives way after a bounded number of steps."""
+    world = World(outcomes=[TWITCHY], rules=[])
+    for number in range(50):
+        world.send(f"c{number}", touchpoint(number, f"c{number}", "purchase", START), START)
+    await world.work()
+    world.control(Kind.TICK, START + 600 * DAY)
+    (owner,) = world.owners
+    calls = 0
+    await owner.work(world.log.read(0, 10))
+    while owner.busy:
+        await owner.work(())
+        calls += 1
+    assert calls >= 2
+    assert world.counts()["silence_scorings"] >= 50 * 600
 
 
 async def test_an_owner_with_nothing_to_read_lets_time_pass_for_those_due() -> None:

@@ -52,7 +52,7 @@ def _by_outcome(path: Path) -> Path:
 
 def _hourly(world: World, customer: str, end: int) -> Path:
     """Bands from looking at every full hour, and just before and just after every event."""
-    parsed = (world.reader.parse(record, 0) for record in world.log.topics[TOUCHPOINTS, 0])
+    parsed = (world.pipeline.reader.parse(record, 0) for record in world.log.topics[TOUCHPOINTS, 0])
     events = [event for event in parsed if isinstance(event, Event) and event.customer_id == customer]
     state = CustomerState(customer, world.pipeline.vectorizer.layout, len(DEFAULT_OUTCOMES))
     moments: list[tuple[int, Event | None]] = [(event.happened, event) for event in events]
