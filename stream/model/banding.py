@@ -6,9 +6,11 @@ A margin of 0.1 logit halved the reversals on real purchase logs and kept every 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from math import log
 from typing import Final
 
+from schemas.bands import BANDS
 from schemas.outcomes import Outcome
 from stream.features.state import UNSCORED
 from stream.model.linear import MILLION
@@ -26,11 +28,13 @@ class Banding:
         highs = [*(cut + self.margin for cut in self.cuts), _FAR]
         self.holds: tuple[tuple[int, int], ...] = tuple(zip(lows, highs, strict=True))
         """By band: from where, and up to where (excluded), log-odds keep a customer in it."""
+        self.advice: tuple[str, ...] = tuple(outcome.advise(band) for band in BANDS)
+        """By band: what to do."""
 
     def place(self, log_odds: int, band: int) -> int:
         """The band (0 to 4) of a customer who was in `band` (UNSCORED: in none)."""
         if band == UNSCORED:
-            return sum(log_odds >= cut for cut in self.cuts)
+            return bisect_right(self.cuts, log_odds)
         low, high = self.holds[band]
         while log_odds >= high:
             band += 1

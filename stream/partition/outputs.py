@@ -130,7 +130,7 @@ class Decision:
             move.log_odds / MILLION,
             move.base / MILLION,
             reasons,
-            outcome.advise(BANDS[move.came_to]),
+            move.advice,
         )
         identity = self._id(outcome.name, "band-change")
         return identity, self._record(BAND_CHANGES, identity, "bandshift.band-change.v1", data)
@@ -145,7 +145,7 @@ class Decision:
             _WORDS[move.came_from],
             _WORDS[move.came_to],
             move.probability / MILLION,
-            outcome.advise(BANDS[move.came_to]),
+            move.advice,
             rule.name,
             band_change_id,
         )
@@ -163,3 +163,4 @@ class Move(NamedTuple):
     probability: int
     log_odds: int
     base: int
+    advice: str

@@ -54,19 +54,20 @@ class Verdict:
         telling = _Telling(model, self._vectorizer.layout, scored)
         latest: dict[str, int] = {}
         moved: set[str] = set()
-        for number, leaves in enumerate(self._leaves(scorings, scored.log_odds)):
+        for number, outside in enumerate(self._leaves(scorings, scored.log_odds)):
             scoring = scorings[number]
             state = scoring.state
             before = latest.get(state.customer_id)
             latest[state.customer_id] = number
-            # Whether it leaves its band was seen for the bands before the step: look again if one moved.
-            if scoring.event is None and not leaves and state.customer_id not in moved:
-                continue
-            chances = (
-                state.probabilities if before is None else scored.probabilities[before].tolist()
-            )
-            if self._tell(telling, number, scoring, chances, partition, step):
+            # Seen for the bands before the step: where one has moved since, look again.
+            moves = []
+            if outside or state.customer_id in moved:
+                chances = state.probabilities if before is None else telling.chances(before)
+                moves = self._moves(telling, number, state, chances)
+            if moves:
                 moved.add(state.customer_id)
+            if moves or scoring.event is not None:
+                self._tell(telling, number, scoring, moves, partition, step)
         for customer_id, number in latest.items():
             state = step.changed[customer_id]
             state.probabilities = array("I", scored.probabilities[number].tolist())
@@ -81,51 +82,13 @@ class Verdict:
         leaves: list[bool] = outside.tolist()
         return leaves
 
-    def _tell(
-        self,
-        telling: _Telling,
-        number: int,
-        scoring: Scoring,
-        before: Sequence[int],
-        partition: int,
-        step: Step,
-    ) -> bool:
-        """Move one customer, and put what there is to say of it into the step; whether a band changed."""
-        state, event = scoring.state, scoring.event
-        chances = telling.chances(number)
-        moves = self._moves(state, telling.log_odds(number), chances, before, telling.base)
-        if event is None and not moves:
-            return False
-        decision = Decision(
-            state.customer_id,
-            scoring.decided_ms,
-            Place(partition, scoring.offset, scoring.cursor),
-            event,
-            telling.model.basis,
-            telling.model.version,
-        )
-        step.outputs.append(decision.score(self._outcomes, state.bands, chances))
-        for (place, move), reasons in zip(
-            moves, telling.reasons(number, scoring.snapshot, moves), strict=True
-        ):
-            identity, changed = decision.band_change(move, reasons)
-            step.outputs.append(changed)
-            step.ledger.count("band_changes_silence" if event is None else "band_changes_event")
-            if scoring.live and self._rules[place]:
-                self._fire(decision, place, move, identity, scoring, step)
-        return bool(moves)
-
     def _moves(
-        self,
-        state: CustomerState,
-        log_odds: Sequence[int],
-        chances: Sequence[int],
-        before: Sequence[int],
-        base: Sequence[int],
+        self, telling: _Telling, number: int, state: CustomerState, before: Sequence[int]
     ) -> list[tuple[int, Move]]:
         """The outcomes whose band changes, each with its number; the state's bands are set."""
         moves = []
         bands = state.bands
+        log_odds, chances = telling.log_odds(number), telling.chances(number)
         for place, banding in enumerate(self._bandings):
             band = bands[place]
             after = banding.place(log_odds[place], band)
@@ -138,10 +101,43 @@ class Verdict:
                     before[place],
                     chances[place],
                     log_odds[place],
-                    base[place],
+                    telling.base[place],
+                    banding.advice[after],
                 )
                 moves.append((place, move))
         return moves
+
+    def _tell(
+        self,
+        telling: _Telling,
+        number: int,
+        scoring: Scoring,
+        moves: Sequence[tuple[int, Move]],
+        partition: int,
+        step: Step,
+    ) -> None:
+        """Put what there is to say of one scoring into the step."""
+        state, event = scoring.state, scoring.event
+        decision = Decision(
+            state.customer_id,
+            scoring.decided_ms,
+            Place(partition, scoring.offset, scoring.cursor),
+            event,
+            telling.model.basis,
+            telling.model.version,
+        )
+        outputs = step.outputs
+        outputs.append(decision.score(self._outcomes, state.bands, telling.chances(number)))
+        if not moves:
+            return
+        cause = "band_changes_silence" if event is None else "band_changes_event"
+        step.ledger.count(cause, len(moves))
+        told = telling.reasons(number, scoring.snapshot, moves)
+        for (place, move), reasons in zip(moves, told, strict=True):
+            identity, changed = decision.band_change(move, reasons)
+            outputs.append(changed)
+            if scoring.live and self._rules[place]:
+                self._fire(decision, place, move, identity, scoring, step)
 
     def _fire(
         self, decision: Decision, place: int, move: Move, change: str, scoring: Scoring, step: Step
