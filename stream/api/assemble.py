@@ -24,7 +24,7 @@ from stream.api.watch import Watch
 from stream.broker import client, setup
 from stream.broker.topics import Topics
 from stream.partition.control import Signer
-from stream.pipeline import Pipeline
+from stream.pipeline import Pipelines
 from stream.settings import KafkaSettings, Settings
 from stream.store.connect import connect
 
@@ -55,20 +55,20 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Wo
         return watch.is_live(partition)
 
     follower = Follower(consumer, topics, partitions, view, feed, metrics, is_live)
-    pipeline = Pipeline(settings.decisions, Signer(b"", ""), partitions)
-    models, schema = pipeline.models, pipeline.schema
+    # The API writes no control record, and none that comes over HTTP is handed on: no key is needed.
+    pipelines = Pipelines(settings.decisions, Signer(b"", ""), partitions)
     ends = KafkaEnds(consumer, admin, topics, partitions)
-    watch = Watch(store, ends, follower, partitions, schema)
+    watch = Watch(store, ends, follower, pipelines)
     metrics.watch(watch)
     await watch.look()
     sender = KafkaSender(producer, topics)
     parts = Parts(
         settings=settings.api,
         partitions=partitions,
-        current=Current(store, queries, describe, models, partitions, time.time),
+        current=Current(store, queries, describe, pipelines, time.time),
         describe=describe,
         feed=feed,
-        intake=Intake(settings.registry, sender, watch, partitions, time.time),
+        intake=Intake(sender, watch, partitions, time.time),
         metrics=metrics,
         queries=queries,
         watch=watch,

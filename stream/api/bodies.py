@@ -9,9 +9,11 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
+from pydantic_core import from_json
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from schemas.explain import not_json
 from stream.api.problems import ProblemError
 
 JSON: Final = "application/json"
@@ -27,7 +29,9 @@ KafkaHeaders = tuple[tuple[str, bytes], ...]
 
 async def read_body(request: Request, most: int) -> bytes:
     """The whole body, of at most `most` bytes, whatever it says of its length; a problem if it is longer."""
-    too_large = ProblemError(413, "too_large", f"body: expected at most {most} bytes; send it in parts")
+    too_large = ProblemError(
+        413, "too_large", f"body: expected at most {most} bytes; send it in parts"
+    )
     told = request.headers.get("content-length", "")
     if told.isascii() and told.isdigit() and int(told) > most:
         raise too_large
@@ -71,20 +75,35 @@ def kafka_headers(headers: Headers, kind: str) -> KafkaHeaders:
 
 
 def split(body: bytes, most: int) -> list[bytes] | None:
-    """The items of a JSON list, each as its own bytes; None if the body is no list. A problem if it is no JSON."""
+    """The items of a JSON list, each as its own bytes; None if the body is no list.
+
+    A problem if it is no JSON, empty, or longer than `most`.
+    """
     if not body.lstrip().startswith(b"["):
         return None
     try:
         found = [bytes(item) for item in _items(body)]
-    except RecursionError:  # one item is nested deeply; that is no fault of the others
-        found = list(_cut(body))
-    except msgspec.DecodeError as error:
-        raise ProblemError(400, "not_json", f"body: expected JSON; {error}") from error
+    except (RecursionError, msgspec.DecodeError):
+        found = _split_leniently(body)
     if not found:
-        raise ProblemError(400, "invalid_request", "body: expected at least one touchpoint, got an empty list")
+        detail = "body: expected at least one touchpoint, got an empty list"
+        raise ProblemError(400, "invalid_request", detail)
     if len(found) > most:
-        raise ProblemError(413, "too_large", f"body: expected at most {most} touchpoints, got {len(found)}")
+        detail = f"body: expected at most {most} touchpoints, got {len(found)}"
+        raise ProblemError(413, "too_large", detail)
     return found
+
+
+def _split_leniently(body: bytes) -> list[bytes]:
+    """The same where one item is nested too deeply, or holds NaN: that is no fault of the others."""
+    try:
+        from_json(body)
+    except ValueError as error:
+        if not str(error).startswith("recursion"):
+            rejection = not_json(body, str(error))
+            name, detail = rejection.reason, f"body: {rejection.detail.removeprefix('record: ')}"
+            raise ProblemError(400, name, detail, reason=name) from error
+    return list(_cut(body))
 
 
 def _cut(body: bytes) -> Iterator[bytes]:
@@ -100,4 +119,6 @@ def _cut(body: bytes) -> Iterator[bytes]:
             yield body[begin : token.start()].strip()
             begin = token.end()
         if depth == 0:
-            return
+            break
+    if depth or body[begin:].strip():
+        raise ProblemError(400, "not_json", "body: expected JSON, the list does not end as one")

@@ -14,8 +14,9 @@ from stream.api.intake import Sent
 from stream.broker import setup
 from stream.broker.client import answering
 from stream.broker.topics import LIVE_CLOCK, Topics
+from stream.errors import BrokerError
 
-_CLOCK_SECONDS: Final = 4.0
+_ASK_SECONDS: Final = 4.0
 
 
 class KafkaSender:
@@ -45,10 +46,16 @@ class KafkaEnds:
     """The `Ends` of touchpoints, over a consumer and an admin client."""
 
     def __init__(
-        self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, topics: Topics, partitions: int
+        self,
+        consumer: AIOKafkaConsumer,
+        admin: AIOKafkaAdminClient,
+        topics: Topics,
+        partitions: int,
     ) -> None:
         self._consumer, self._admin, self._topics = consumer, admin, topics
-        self._tps = [TopicPartition(topics.touchpoints, partition) for partition in range(partitions)]
+        self._tps = [
+            TopicPartition(topics.touchpoints, partition) for partition in range(partitions)
+        ]
         self._live = False
         self._asked = float("-inf")
 
@@ -60,8 +67,15 @@ class KafkaEnds:
 
     async def is_live(self) -> bool:
         """Whether the broker stamps touchpoints; asked every few seconds."""
-        if time.monotonic() - self._asked > _CLOCK_SECONDS:
+        if time.monotonic() - self._asked > _ASK_SECONDS:
             with answering():
+                partitions = await setup.partitions(self._admin, self._topics)
                 self._live = await setup.clock(self._admin, self._topics) == LIVE_CLOCK
+            if partitions != len(self._tps):
+                raise BrokerError(
+                    f"{self._topics.touchpoints}: expected {len(self._tps)} partitions, "
+                    f"now there are {partitions}",
+                    "customers' homes have moved: replay the log into a namespace with that many partitions",
+                )
             self._asked = time.monotonic()
         return self._live

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -15,10 +15,10 @@ from stream.api.problems import ProblemError
 from stream.api.queries import Placed, Queries, Scored
 from stream.errors import StoreError
 from stream.features.codec import UnreadableStateError, decode
-from stream.features.layout import Layout
 from stream.model.evaluate import Evaluation, evaluate
 from stream.model.linear import MILLION, LinearModel
 from stream.partition.ledger import Ledger, decode_ledger
+from stream.pipeline import Pipelines
 from stream.store.port import Store
 
 _POINTS: Final = 100
@@ -32,17 +32,16 @@ class Current:
         store: Store,
         ask: Queries,
         describe: Describer,
-        models: Mapping[int, LinearModel],
-        partitions: int,
+        pipelines: Pipelines,
         wall: Callable[[], float],
     ) -> None:
-        """`models` by version; `wall` is this machine's clock, in seconds since 1970."""
+        """`wall` is this machine's clock, in seconds since 1970."""
         self._store, self._queries, self._describe = store, ask, describe
-        self._models, self._partitions, self._wall = models, partitions, wall
+        self._pipelines, self._wall = pipelines, wall
 
     async def customer(self, customer_id: str) -> CustomerNow:
-        """The customer's scores; a problem where nothing has scored it."""
-        partition = home(customer_id, self._partitions)
+        """The customer's scores, by the decisions in force; a problem where nothing has scored it."""
+        partition = home(customer_id, self._pipelines.partitions)
         data = await self._store.read(partition, customer_id)
         (standing,) = await self._store.standings([partition])
         if data is None:
@@ -54,19 +53,24 @@ class Current:
                 state="unscored",
             )
         ledger = decode_ledger(standing.ledger)
-        model = self._model(ledger)
-        layout, outcomes = model.vectorizer.layout, self._describe.outcomes
+        outcomes, model = self._in_force(ledger)
         try:
-            (state,) = decode([(customer_id, data)], layout, len(outcomes))
+            (state,) = decode([(customer_id, data)], model.vectorizer.layout, len(outcomes))
         except UnreadableStateError as error:
-            raise StoreError(f"Redis: the {error}", "use the workers' settings for the API too") from error
+            message, hint = f"Redis: the {error}", "use the workers' settings for the API too"
+            raise StoreError(message, hint) from error
         decided_s = state.at - state.shift
         decided = [(chance / MILLION, decided_s) for chance in state.probabilities]
         now = max(ledger.clock / 1000, self._wall() if ledger.live else 0.0, decided_s)
         found = evaluate(state, model, outcomes, int(now))
-        places = {row.outcome: row for row in await self._queries.ask(partial(queries.placed, customer=customer_id))}
+        places = {
+            row.outcome: row
+            for row in await self._queries.ask(partial(queries.placed, customer=customer_id))
+        }
         trend = await self._queries.ask(
-            partial(queries.scores, chances=self._describe.chances, customer=customer_id, limit=_POINTS)
+            partial(
+                queries.scores, chances=self._describe.chances, customer=customer_id, limit=_POINTS
+            )
         )
         return CustomerNow(
             customer_id=customer_id,
@@ -80,11 +84,13 @@ class Current:
             ),
         )
 
-    def _model(self, ledger: Ledger) -> LinearModel:
+    def _in_force(self, ledger: Ledger) -> tuple[Sequence[Outcome], LinearModel]:
+        """The outcomes and the model that a partition decides by."""
+        pipeline = self._pipelines.get(ledger.settings)
         version = ledger.versions.get("model", 0)
-        if version not in self._models:
+        if version not in pipeline.models:
             raise StoreError(f"model: expected version {version} to be known here, it is not yet")
-        return self._models[version]
+        return pipeline.outcomes, pipeline.models[version]
 
     def _outcome(
         self,
@@ -108,7 +114,9 @@ class Current:
             since=moment(placed.moved_ms) if placed and known else None,
             came_from=word(placed.came_from) if placed and known else None,
             advice=outcome.advise(found.band or found.band_now),
-            decided=Decided(probability=probability, at=moment(at * 1000), age_seconds=max(0.0, now - at)),
+            decided=Decided(
+                probability=probability, at=moment(at * 1000), age_seconds=max(0.0, now - at)
+            ),
             log_odds=found.log_odds,
             base_log_odds=found.base_log_odds,
             reasons=tuple(Why(**reason) for reason in found.reasons),

@@ -79,9 +79,10 @@ class Describer:
             came_from=word(row.came_from),
         )
 
-    def outcome(self, place: int, counts: Mapping[tuple[int, int], int]) -> OutcomeInfo:
-        """One outcome with its bands and how many customers are in each."""
-        outcome = self.outcomes[place]
+    def outcome(
+        self, outcome: Outcome, place: int, counts: Mapping[tuple[int, int], int]
+    ) -> OutcomeInfo:
+        """One outcome, as it is in force, with its bands and how many customers are in each."""
         ends = (0.0, *outcome.cuts, 1.0)
         return OutcomeInfo(
             outcome=outcome.name,

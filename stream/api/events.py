@@ -59,7 +59,9 @@ class LiveFeed:
         now = self._feed.offsets
         if found is None or (caught_up and _beyond(found, now)):
             return False
-        self._last, whole = await self._queries.ask(partial(queries.feed_start, offsets=found.moves))
+        self._last, whole = await self._queries.ask(
+            partial(queries.feed_start, offsets=found.moves)
+        )
         self._offsets = found
         return whole
 
@@ -113,8 +115,12 @@ class LiveFeed:
         """The next band changes, and whether there may be more at once."""
         rows = self._feed.after(self._last, _AT_ONCE)
         if rows is None:
-            rows = await self._queries.ask(partial(queries.feed_after, seq=self._last, limit=_AT_ONCE))
-        found = [self._move(row) for row in rows if row.offset >= self._offsets.moves[row.partition]]
+            rows = await self._queries.ask(
+                partial(queries.feed_after, seq=self._last, limit=_AT_ONCE)
+            )
+        found = [
+            self._move(row) for row in rows if row.offset >= self._offsets.moves[row.partition]
+        ]
         if rows:
             self._last = rows[-1].seq
         return found, len(rows) == _AT_ONCE
@@ -136,7 +142,9 @@ class LiveFeed:
         )
         found = []
         for row in rows:
-            self._offsets.scores[self._home] = max(self._offsets.scores[self._home], row.read_offset + 1)
+            self._offsets.scores[self._home] = max(
+                self._offsets.scores[self._home], row.read_offset + 1
+            )
             told = self._describe.score(self._customer or "", row)
             found.append(event("score", _encode(told), self._offsets))
         return found

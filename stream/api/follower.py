@@ -25,11 +25,12 @@ _SCORES_BACK: Final = 250_000
 """A new view begins so many scores before the end: the trend needs no more, and it takes some seconds."""
 _LARGE: Final = 20_000
 """Records of one batch while catching up: written at once, they cost half of what small ones do."""
-_PACE_SECONDS: Final = 0.04
-"""Between two batches at the end of the topics: one wakes every open live feed."""
+_PACE_SECONDS: Final = 0.03
+"""Records are gathered for so long: a batch wakes every open live feed. Gathered and not left lying, because
+Kafka's client fetches nothing more from a broker for up to 0.1 s while something of it is not taken."""
 _CAUGHT_UP_SECONDS: Final = 10.0
 _REST_SECONDS: Final = 1.0
-_POLL_MS: Final = 500
+_POLL_SECONDS: Final = 0.5
 
 Result = TypeVar("Result")
 logger = logging.getLogger("bandshift.api")
@@ -97,21 +98,38 @@ class Follower:
     async def _follow(self) -> None:
         await self._seek()
         while True:
-            found = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_LARGE)
+            batch = await self._read()
             now = time.time()
-            batch = {self._logs[tp]: records for tp, records in found.items() if records}
             if batch and not self._same_topic(batch):
                 await self._rebuild()
                 continue
-            batch = {log: records for log, records in batch.items() if records[-1].offset >= self._next[log]}
-            number = sum(map(len, batch.values()))
+            batch = {
+                log: records
+                for log, records in batch.items()
+                if records[-1].offset >= self._next[log]
+            }
             if batch:
                 await self._take(batch, now)
             self.error = None
             if not self.lag:
                 self._at_end = time.monotonic()
-            if number < _LARGE // 10:
-                await asyncio.sleep(_PACE_SECONDS)
+
+    async def _read(self) -> dict[Log, list[Any]]:
+        """The next records: many while catching up, those of a moment at the end."""
+        loop = asyncio.get_running_loop()
+        found: dict[Log, list[Any]] = {}
+        number, wait = 0, _POLL_SECONDS
+        end = loop.time() + wait
+        while wait > 0 and number < _LARGE:
+            polled = await self._consumer.getmany(timeout_ms=int(wait * 1000), max_records=_LARGE)
+            for tp, records in polled.items():
+                if records:
+                    found.setdefault(self._logs[tp], []).extend(records)
+                    number += len(records)
+            if number and end - loop.time() > _PACE_SECONDS:
+                end = loop.time() + _PACE_SECONDS
+            wait = end - loop.time()
+        return found
 
     # -- where to begin ----------------------------------------------------------------------------------
 
@@ -121,13 +139,19 @@ class Follower:
         with answering():
             first = await self._consumer.beginning_offsets(list(self._logs))
             ends = await self._consumer.end_offsets(list(self._logs))
-        if any(there.next > ends[self._tps[log]] for log, there in reached.items() if log in self._tps):
+        if any(
+            there.next > ends[self._tps[log]] for log, there in reached.items() if log in self._tps
+        ):
             await self._rebuild()
             return
         partitions = len(self._logs) // len(LOGS)
         self._marks = {}
         for tp, log in self._logs.items():
-            low = max(first[tp], ends[tp] - _SCORES_BACK // partitions) if log.kind == SCORES else first[tp]
+            low = (
+                max(first[tp], ends[tp] - _SCORES_BACK // partitions)
+                if log.kind == SCORES
+                else first[tp]
+            )
             there = reached.get(log)
             if there is None or there.next <= low:
                 self._next[log] = low
@@ -137,12 +161,16 @@ class Follower:
                 self._consumer.seek(tp, there.next - 1)
         self._ends = {log: ends[tp] for tp, log in self._logs.items()}
         self._feed.publish(self._next, Written())
+        if not self.lag:
+            self._at_end = time.monotonic()
 
     def _same_topic(self, batch: Mapping[Log, Sequence[Any]]) -> bool:
-        """Whether the record before the first new one is the one that was read then."""
+        """Whether records go on where the view ends, after the one that was the last one then."""
         for log, records in batch.items():
             there = self._marks.pop(log, None)
             first = records[0]
+            if first.offset < self._next[log] - 1:  # begun anew while we were reading
+                return False
             if there is not None and first.offset < there.next and mark(first.value) != there.mark:
                 return False
         return True
@@ -158,7 +186,11 @@ class Follower:
 
     async def _take(self, batch: Mapping[Log, Sequence[Any]], now: float) -> None:
         rows = {
-            log: [Read(record.offset, record.value) for record in records if record.offset >= self._next[log]]
+            log: [
+                Read(record.offset, record.value)
+                for record in records
+                if record.offset >= self._next[log]
+            ]
             for log, records in batch.items()
         }
         written = await self._in_thread(lambda: self._view.write(rows))

@@ -95,7 +95,9 @@ class Guard:
         if self._token is None or path in OPEN or path.startswith(OPEN_BELOW):
             return None
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode()):
+        if scheme.lower() == "bearer" and hmac.compare_digest(
+            given.strip().encode(), self._token.encode()
+        ):
             return None
         detail = "authorization: expected the header `Authorization: Bearer <token>` with this API's token"
         return ProblemError(401, "unauthorized", detail, {"www-authenticate": "Bearer"})

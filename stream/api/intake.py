@@ -10,10 +10,9 @@ from typing import Final, NamedTuple, Protocol
 from schemas.home import home
 from schemas.intake_answer import IntakeAnswer
 from schemas.rejections import Reason, Rejection
-from schemas.types import TypeRegistry
 from stream.api.bodies import KafkaHeaders
 from stream.features.grid import DAY, KEPT
-from stream.partition.control import Headers, Signer
+from stream.partition.control import Headers
 from stream.partition.intake import Event, Reader
 from stream.pipeline import AHEAD
 
@@ -37,8 +36,12 @@ class Sender(Protocol):
         """Return when the broker has all of them; BrokerError otherwise."""
 
 
-class Clocks(Protocol):
-    """What is known of time."""
+class Standing(Protocol):
+    """What is known of the log."""
+
+    @property
+    def reader(self) -> Reader:
+        """Reads touchpoints as the decisions in force do."""
 
     @property
     def live_clock(self) -> bool:
@@ -62,16 +65,10 @@ class Intake:
     """Takes touchpoints in for one deployment."""
 
     def __init__(
-        self,
-        registry: TypeRegistry,
-        sender: Sender,
-        clocks: Clocks,
-        partitions: int,
-        wall: Callable[[], float],
+        self, sender: Sender, standing: Standing, partitions: int, wall: Callable[[], float]
     ) -> None:
-        # No control header is ever handed on, so nothing is signed or checked with this key.
-        self._reader = Reader(registry, Signer(b"", ""))
-        self._sender, self._clocks = sender, clocks
+        """`wall` is this machine's clock, in seconds since 1970."""
+        self._sender, self._standing = sender, standing
         self._partitions, self._wall = partitions, wall
 
     async def take(
@@ -89,14 +86,16 @@ class Intake:
                 accepted.append(found.event_id)
                 records.append(self._record(found, value, headers))
             if index % 100 == 99:
-                await asyncio.sleep(0)  # a full request takes some milliseconds: let others in between
+                await asyncio.sleep(
+                    0
+                )  # a full request takes some milliseconds: let others in between
         if records:
             await self._sender.send(records)
         return IntakeAnswer.of(accepted, rejected)
 
     def check(self, value: bytes, headers: KafkaHeaders = NO_HEADERS) -> Event | Rejection:
         """The touchpoint, or why the worker would not score it."""
-        found = self._reader.parse(_Record(0, 0, None, value, headers), 0)
+        found = self._standing.reader.parse(_Record(0, 0, None, value, headers), 0)
         if isinstance(found, Event):
             return self._check_time(found) or found
         if isinstance(found, Rejection):
@@ -108,12 +107,10 @@ class Intake:
         now = int(self._wall())
         ahead = event.happened - now
         if ahead > AHEAD:
-            detail = (
-                f"occurred_at: expected at most {AHEAD} seconds ahead of now, {_time(now)}, got {ahead}"
-            )
+            detail = f"occurred_at: expected at most {AHEAD} seconds ahead of now, {_time(now)}, got {ahead}"
             return Rejection(Reason.TIME_AHEAD, "occurred_at", detail)
         partition = home(event.customer_id, self._partitions)
-        clock = now if self._clocks.live_clock else self._clocks.clock(partition) // 1000
+        clock = now if self._standing.live_clock else self._standing.clock(partition) // 1000
         late = clock - event.happened
         if late > KEPT:
             detail = (
@@ -129,7 +126,7 @@ class Intake:
             event.customer_id.encode(),
             value,
             headers,
-            None if self._clocks.live_clock else event.happened * 1000,
+            None if self._standing.live_clock else event.happened * 1000,
         )
 
 

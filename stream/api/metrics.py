@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import Scope
@@ -13,11 +20,15 @@ from starlette.types import Scope
 from stream.api.watch import Watch
 from stream.partition.ledger import totals
 
+_MADE: Final = re.compile(rb"(# (HELP|TYPE) )?bandshift_\w+_created[ {]")
 _PLAIN: Final[Mapping[str, tuple[str, str]]] = {
     "in": ("touchpoints_in", "Records of touchpoints taken in"),
     "scored": ("touchpoints_scored", "Touchpoints that were scored"),
     "duplicates": ("touchpoints_duplicate", "Touchpoints ignored because their event id was known"),
-    "forwarded": ("touchpoints_forwarded", "Touchpoints sent on to their customer's home partition"),
+    "forwarded": (
+        "touchpoints_forwarded",
+        "Touchpoints sent on to their customer's home partition",
+    ),
     "control": ("control_records", "Control records taken in"),
     "silence_scorings": ("silence_scorings", "Scorings that time passing caused"),
     "triggers": ("triggers", "Triggers published"),
@@ -84,8 +95,9 @@ class Metrics:
         self._registry.register(_Seen(watch))
 
     def text(self) -> bytes:
-        """Everything, in Prometheus' text format."""
-        return generate_latest(self._registry)
+        """Everything, in Prometheus' text format, without the time at which each counter was made."""
+        lines = generate_latest(self._registry).splitlines(keepends=True)
+        return b"".join(line for line in lines if not _MADE.match(line))
 
 
 class _Seen(Collector):

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
+from schemas.fields import MOST_ID_BYTES
 from schemas.rejections import MEANINGS
 from stream.errors import BandshiftError
 
@@ -33,7 +34,16 @@ TITLES: Final[Mapping[str, str]] = {
     "internal": "Something went wrong here",
 }
 """Problems of a whole request; those of one touchpoint are in `schemas.rejections`."""
-_BY_STATUS: Final = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+_BY_STATUS: Final = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
+_ID: Final = (
+    f"expected text of 1 to {MOST_ID_BYTES} bytes of UTF-8, with no space at its ends "
+    "and no control or invisible characters"
+)
 
 logger = logging.getLogger("bandshift.api")
 
@@ -53,7 +63,12 @@ class ProblemError(Exception):
     """Ends a request with a problem."""
 
     def __init__(
-        self, status: int, name: str, detail: str, headers: Mapping[str, str] | None = None, **members: Any
+        self,
+        status: int,
+        name: str,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
     ) -> None:
         super().__init__(detail)
         self.status, self.name, self.detail = status, name, detail
@@ -91,8 +106,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-        return ProblemError(422, "invalid_request", f"{field}: {first['msg']}", field=field).response()
+        field = str(first["loc"][1] if len(first["loc"]) > 1 else first["loc"][0])
+        expected = _ID if field in {"customer_id", "customer"} else first["msg"]
+        return ProblemError(422, "invalid_request", f"{field}: {expected}", field=field).response()
 
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> JSONResponse:

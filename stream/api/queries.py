@@ -102,7 +102,9 @@ def in_band(
 
 def counts(connection: sqlite3.Connection) -> dict[tuple[int, int], int]:
     """How many customers are in each (outcome, band)."""
-    found = connection.execute("SELECT outcome, band, count(*) FROM bands WHERE band >= 0 GROUP BY 1, 2")
+    found = connection.execute(
+        "SELECT outcome, band, count(*) FROM bands WHERE band >= 0 GROUP BY 1, 2"
+    )
     return {(outcome, band): number for outcome, band, number in found}
 
 
@@ -137,13 +139,17 @@ def scores(
         "ORDER BY offset DESC, cursor DESC LIMIT ?",
         (customer, after, limit),
     ).fetchall()
-    return [Scored(offset, decided, chances.unpack(packed)) for offset, decided, packed in reversed(found)]
+    return [
+        Scored(offset, decided, chances.unpack(packed))
+        for offset, decided, packed in reversed(found)
+    ]
 
 
 def feed_after(connection: sqlite3.Connection, seq: int, limit: int) -> list[FeedRow]:
     """Band changes of the feed after a number."""
     found = connection.execute(
-        "SELECT seq, partition, offset, body FROM feed WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
+        "SELECT seq, partition, offset, body FROM feed WHERE seq > ? ORDER BY seq LIMIT ?",
+        (seq, limit),
     )
     return [FeedRow(*row) for row in found]
 
@@ -156,7 +162,8 @@ def feed_start(connection: sqlite3.Connection, offsets: Sequence[int]) -> tuple[
     firsts = []
     for partition, offset in enumerate(offsets):
         found = connection.execute(
-            "SELECT seq FROM feed WHERE partition = ? AND offset >= ? ORDER BY offset LIMIT 1", (partition, offset)
+            "SELECT seq FROM feed WHERE partition = ? AND offset >= ? ORDER BY offset LIMIT 1",
+            (partition, offset),
         ).fetchone()
         if found is not None:
             firsts.append(found[0])
@@ -171,5 +178,5 @@ def feed_start(connection: sqlite3.Connection, offsets: Sequence[int]) -> tuple[
 
 def feed_recent(connection: sqlite3.Connection, number: int) -> int:
     """After which number the latest so many band changes of the feed come."""
-    (last,) = connection.execute("SELECT ifnull(max(seq), 0) FROM feed").fetchone()
+    last: int = connection.execute("SELECT ifnull(max(seq), 0) FROM feed").fetchone()[0]
     return max(0, last - number)

@@ -14,7 +14,9 @@ from stream.model.linear import MILLION
 
 NONE = -1
 """The number of no band, and of no probability."""
-_NUMBERS: dict[str, int] = {band.value: number for number, band in enumerate(BANDS)} | {UNSCORED: NONE}
+_NUMBERS: dict[str, int] = {band.value: number for number, band in enumerate(BANDS)} | {
+    UNSCORED: NONE
+}
 
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]

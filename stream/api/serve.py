@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -24,6 +25,8 @@ _STOP_SECONDS: Final = 5
 _STUCK_MS: Final = 30_000
 """A connection whose other end takes nothing for so long is cut by the system."""
 
+logger = logging.getLogger("bandshift.api")
+
 
 async def run(
     settings: Settings, stop: asyncio.Event, listening: Callable[[str], None] | None = None
@@ -37,7 +40,14 @@ async def run(
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_listen(settings.api))
         parts, work = await assemble(settings, stack)
-        server = _Server(parts, lambda: listening(_address(listener)) if listening else None)
+
+        def started() -> None:
+            address = _address(listener)
+            logger.info("listening on %s", address)
+            if listening is not None:
+                listening(address)
+
+        server = _Server(parts, started)
         beside = [asyncio.create_task(each) for each in work]
         serving = asyncio.create_task(server.serve([listener]))
         stopping = asyncio.create_task(stop.wait())
@@ -116,5 +126,3 @@ def _unusable(api: ApiSettings, error: OSError) -> SettingsError:
 def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-

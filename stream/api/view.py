@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,7 +32,6 @@ KEPT_FEED: Final = 50_000
 _PRUNE_ONE_IN: Final = 16
 """Cutting a customer's rows takes 10 microseconds; one record in 16, chosen by its checksum, pays for it."""
 _TABLES: Final = ("positions", "bands", "moves", "feed", "floors", "scores")
-_BREAKS: Final = re.compile(rb"[\r\n]")
 _SCHEMA: Final = files("stream.api").joinpath("view.sql").read_text()
 
 
@@ -92,8 +90,9 @@ def view_path(path: Path, namespace: str) -> Path:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection that only reads."""
-    made = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+    """A connection that only reads. One thread uses it; another may close it."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    made = sqlite3.connect(address, uri=True, timeout=10, check_same_thread=False)
     made.execute("PRAGMA query_only = 1")
     return made
 
@@ -109,7 +108,9 @@ class View:
         self.path = path
         self.records = RecordReader(outcomes)
         shape = blake2b("\0".join((_SCHEMA, *outcomes)).encode(), digest_size=4).digest()
-        self._shape = int.from_bytes(shape, "big") >> 1  # user_version is a signed number of 32 bits
+        self._shape = (
+            int.from_bytes(shape, "big") >> 1
+        )  # user_version is a signed number of 32 bits
         self._lock = _lock(path)
         self._connection = self._open()
         (last,) = self._connection.execute("SELECT ifnull(max(seq), 0) FROM feed").fetchone()
@@ -138,6 +139,7 @@ class View:
 
     def _connect(self) -> sqlite3.Connection:
         made = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        made.execute("PRAGMA page_size = 8192")  # for a new file: a fifth less to write than 4,096
         made.execute("PRAGMA journal_mode = WAL")
         made.execute("PRAGMA synchronous = NORMAL")
         made.execute("PRAGMA cache_size = -65536")
@@ -153,7 +155,9 @@ class View:
     def reached(self) -> dict[Log, Reached]:
         """How far the topics have been read."""
         found = self._connection.execute("SELECT topic, partition, next, mark FROM positions")
-        return {Log(topic, partition): Reached(offset, told) for topic, partition, offset, told in found}
+        return {
+            Log(topic, partition): Reached(offset, told) for topic, partition, offset, told in found
+        }
 
     def write(self, batch: Batch) -> Written:
         """Take in the next records of some topics: all of them or none."""
@@ -215,27 +219,42 @@ class View:
         new = [each for each in read if write.execute(_MOVED, each[0]).rowcount]
         new.sort(key=itemgetter(1))
         # A line break may stand between the tokens of JSON; one would end the event of a feed.
-        feed = [(partition, offset, _BREAKS.sub(b" ", value)) for _, offset, value in new]
-        decided = [(partition, offset, row.decided_ms) for row, offset, _ in new if row.event_id is not None]
+        feed = [
+            (partition, offset, value.replace(b"\n", b" ").replace(b"\r", b" "))
+            for _, offset, value in new
+        ]
+        decided = [
+            (partition, offset, row.decided_ms)
+            for row, offset, _ in new
+            if row.event_id is not None
+        ]
         written.decided += decided
         last = self.last + len(written.moves)
         rows = [FeedRow(last + number, *each) for number, each in enumerate(feed, 1)]
         write.executemany("INSERT INTO feed VALUES (?, ?, ?, ?)", rows)
         written.moves += rows
-        latest = {(row.customer, row.outcome): row for row in sorted((row for row, _, _ in new), key=itemgetter(0, 1, 2, 3))}
+        latest = {
+            (row.customer, row.outcome): row
+            for row in sorted((row for row, _, _ in new), key=itemgetter(0, 1, 2, 3))
+        }
         self._place(write, list(latest.values()))
+        pruned = {
+            (row.customer, row.outcome) for row, _, _ in new if _pays(row.customer, row.offset)
+        }
+        write.executemany(_PRUNE_MOVES, [(*key, *key, KEPT_MOVES) for key in pruned])
 
     def _place(self, write: sqlite3.Cursor, rows: Sequence[MoveRow]) -> None:
         write.executemany(
             _PLACED,
             [
-                (row.customer, row.outcome, row.came_to, row.came_from, row.decided_ms, row.offset, row.cursor)
-                + (row.probability, row.decided_ms, row.offset, row.cursor)
+                (
+                    *(row.customer, row.outcome, row.came_to, row.came_from),
+                    *(row.decided_ms, row.offset, row.cursor),
+                    *(row.probability, row.decided_ms, row.offset, row.cursor),
+                )
                 for row in rows
             ],
         )
-        pruned = [(row.customer, row.outcome) for row in rows if _pays(row.customer, row.offset)]
-        write.executemany(_PRUNE_MOVES, [(*key, *key, KEPT_MOVES) for key in pruned])
 
     def _prune_feed(self, write: sqlite3.Cursor) -> None:
         low, high = write.execute("SELECT min(seq), max(seq) FROM feed").fetchone()
@@ -270,7 +289,8 @@ class View:
 
 
 def _pays(customer: str, offset: int) -> bool:
-    return crc32(customer.encode(), offset) % _PRUNE_ONE_IN == 0
+    # Multiplied, because offsets can come in steps: a customer's must not all miss.
+    return ((crc32(customer.encode()) ^ offset) * 0x9E3779B1 >> 20) % _PRUNE_ONE_IN == 0
 
 
 def _lock(path: Path) -> int:
@@ -278,7 +298,9 @@ def _lock(path: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         held = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise SettingsError(f"api.view: expected a file that can be written, {path}: {error.strerror}") from error
+        raise SettingsError(
+            f"api.view: expected a file that can be written, {path}: {error.strerror}"
+        ) from error
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

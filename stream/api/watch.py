@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from stream.errors import BandshiftError
+from stream.partition.intake import Reader
 from stream.partition.ledger import Ledger, Position, decode_ledger
+from stream.pipeline import SETTINGS, Pipelines
 from stream.store.port import Store
 
 EVERY_SECONDS: Final = 1.0
@@ -56,16 +58,19 @@ class Check(NamedTuple):
 class Watch:
     """Looks, and remembers. `ledgers` are empty ones until Redis has answered once."""
 
-    def __init__(self, store: Store, ends: Ends, view: Progress, partitions: int, schema: str) -> None:
-        """`schema` is that of states made with this process's settings."""
+    def __init__(self, store: Store, ends: Ends, view: Progress, pipelines: Pipelines) -> None:
+        partitions = pipelines.partitions
         self.view = view
         self.partitions = partitions
+        self.pipeline = pipelines.get("")
+        """That of the decisions in force; of this process's own settings until the log has adopted some."""
         self.ledgers: Sequence[Ledger] = [Ledger()] * partitions
         self.live_clock = False
         """Whether the broker stamps touchpoints; until then producers' own times are the clock."""
         self.kafka_error: str | None = "not asked yet"
         self.redis_error: str | None = "not asked yet"
-        self._store, self._broker, self._schema = store, ends, schema
+        self._store, self._broker, self._pipelines = store, ends, pipelines
+        self._differs = False
         self._positions: list[Position | None] = [None] * partitions
         self._ends: Sequence[int] = [0] * partitions
         self._moved = [0.0] * partitions
@@ -100,10 +105,25 @@ class Watch:
                 self._moved[partition] = now
         self._positions = [standing.position for standing in standings]
         self.ledgers = [decode_ledger(standing.ledger) for standing in standings]
+        self._look_at_decisions()
 
     async def _look_at_broker(self) -> None:
         self._ends = await self._broker.ends()
         self.live_clock = await self._broker.is_live()
+
+    def _look_at_decisions(self) -> None:
+        """Take up what the log has adopted, unless the view's outcomes are others."""
+        latest = max(self.ledgers, key=lambda ledger: ledger.versions.get(SETTINGS, 0))
+        own = self._pipelines.get("")
+        try:
+            found = self._pipelines.get(latest.settings)
+        except ValueError:  # written by a later release
+            self._differs = True
+            return
+        names = [outcome.name for outcome in found.outcomes]
+        same = names == [outcome.name for outcome in own.outcomes]
+        self.pipeline = found if same else own
+        self._differs = not same or not found.fits(latest)
 
     def lag(self, partition: int) -> int:
         """Records of touchpoints that a partition has not taken in."""
@@ -121,7 +141,7 @@ class Watch:
 
     def checks(self) -> list[Check]:
         """All conditions of readiness."""
-        view, stalled, other = self.view, self.stalled(), self._other_settings()
+        view, stalled = self.view, self.stalled()
         return [
             Check("kafka", self.kafka_error is None, self.kafka_error or "answers"),
             Check("redis", self.redis_error is None, self.redis_error or "answers"),
@@ -133,23 +153,27 @@ class Watch:
             Check(
                 "partitions",
                 not stalled,
-                f"{stalled}: records wait, and no worker takes them in" if stalled else "moving or at the end",
+                f"{stalled}: records wait, and no worker takes them in"
+                if stalled
+                else "moving or at the end",
             ),
             Check(
                 "settings",
-                not other,
-                "the states were made with other types or outcomes than this API's settings have"
-                if other
+                not self._differs,
+                "the decisions in force have other outcomes than this API's settings"
+                if self._differs
                 else "those of the workers",
             ),
         ]
 
-    def _other_settings(self) -> bool:
-        return any(ledger.features not in {"", self._schema} for ledger in self.ledgers)
-
     def clock(self, partition: int) -> int:
         """The log clock of a partition, in ms since 1970."""
         return self.ledgers[partition].clock
+
+    @property
+    def reader(self) -> Reader:
+        """Reads touchpoints as the decisions in force do."""
+        return self.pipeline.reader
 
     def is_live(self, partition: int) -> bool:
         """Whether the broker's clock rules a partition, and triggers go out."""

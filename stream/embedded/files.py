@@ -7,6 +7,8 @@ import secrets
 from pathlib import Path
 from typing import Protocol
 
+from stream.errors import EmbeddedError
+
 
 class Progress(Protocol):
     """Told how far a long preparation has come; never called by two threads at once."""
@@ -23,6 +25,7 @@ def cache_directory() -> Path:
     """The directory where downloads are kept, for this user alone, made if it is missing.
 
     `BANDSHIFT_CACHE` names it; otherwise it is `bandshift` in the user's cache directory.
+    Raises EmbeddedError where it cannot be made.
     """
     named = os.environ.get("BANDSHIFT_CACHE")
     if named:
@@ -32,7 +35,13 @@ def cache_directory() -> Path:
         # The XDG rules: a relative path there counts as unset.
         home = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
         directory = home / "bandshift"
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise EmbeddedError(
+            f"The directory {directory} for downloads cannot be made: {error.strerror}.",
+            hint="Name another one with BANDSHIFT_CACHE.",
+        ) from error
     return directory
 
 

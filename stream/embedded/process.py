@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
+from typing import NamedTuple
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
 
@@ -20,12 +22,19 @@ class Child:
     It has a process group of its own, so Ctrl-C at the terminal reaches only the parent,
     which then stops its children in order. If the parent dies in whatever way, the child is
     killed (on Linux; elsewhere only an orderly end takes it along). Its environment holds
-    nothing of the parent's but the search path: options of a Java installation or secrets
-    of the caller do not reach it.
+    `environment` and nothing of the parent's but the search path: options of a Java
+    installation or secrets of the caller do not reach it.
     """
 
-    def __init__(self, command: list[str], *, directory: Path, log: Path) -> None:
-        self._process = _spawner.run(command, directory, log)
+    def __init__(
+        self,
+        command: list[str],
+        *,
+        directory: Path,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._process = _spawner.run(_Job(command, directory, log, environment or {}))
         self.pid = self._process.pid
 
     @property
@@ -55,6 +64,13 @@ class Child:
             self._process.wait()
 
 
+class _Job(NamedTuple):
+    command: list[str]
+    directory: Path
+    log: Path
+    environment: Mapping[str, str]
+
+
 class _Spawner:
     """Starts every child from one thread that lives as long as this process.
 
@@ -63,36 +79,35 @@ class _Spawner:
     """
 
     def __init__(self) -> None:
-        self._jobs: SimpleQueue[tuple[Future[subprocess.Popen[bytes]], list[str], Path, Path]]
-        self._jobs = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[Future[subprocess.Popen[bytes]], _Job]] = SimpleQueue()
         self._lock = Lock()
         self._thread: Thread | None = None
 
-    def run(self, command: list[str], directory: Path, log: Path) -> subprocess.Popen[bytes]:
+    def run(self, job: _Job) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._thread is None:
                 self._thread = Thread(target=self._serve, name="embedded-spawner", daemon=True)
                 self._thread.start()
         started: Future[subprocess.Popen[bytes]] = Future()
-        self._jobs.put((started, command, directory, log))
+        self._jobs.put((started, job))
         return started.result()
 
     def _serve(self) -> None:
         while True:
-            started, command, directory, log = self._jobs.get()
+            started, job = self._jobs.get()
             try:
-                started.set_result(_spawn(command, directory, log))
+                started.set_result(_spawn(job))
             except BaseException as error:  # noqa: BLE001 -- the caller gets it
                 started.set_exception(error)
 
 
-def _spawn(command: list[str], directory: Path, log: Path) -> subprocess.Popen[bytes]:
+def _spawn(job: _Job) -> subprocess.Popen[bytes]:
     launch = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid())]
-    with log.open("ab") as output:
+    with job.log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 -- fixed programs, no shell
-            launch + command,
-            cwd=directory,
-            env={"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC"},
+            launch + job.command,
+            cwd=job.directory,
+            env={"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC", **job.environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -14,14 +15,16 @@ from typing import Any
 
 import httpx2
 import pytest
+from aiokafka.admin import NewPartitions
 
 from stream.broker import client, deadletters
+from stream.broker.topics import Topics
 from stream.embedded.ports import free_port
 from stream.embedded.redis import EmbeddedRedis
 from stream.errors import BrokerError, SettingsError, StoreError
 from stream.partition.outputs import BAND_CHANGES
 from stream.settings import ApiSettings
-from tests.engines import MakeSettings
+from tests.engines import MakeSettings, environment
 from tests.support.live import Space, space
 from tests.support.serving import Told, events, go_live, metric, ready, serving, until
 from tests.support.shop import touches
@@ -313,6 +316,51 @@ async def test_what_keeps_it_from_starting_is_one_sentence(
             with pytest.raises(error, match=words):
                 async with serving(wrong):
                     pass
+
+
+async def test_more_partitions_are_noticed(live_settings: MakeSettings) -> None:
+    """When partitions are added customers' homes have moved: the API says so instead of looking in the wrong one."""
+    settings = await live_settings(partitions=1)
+    topics = Topics(settings.namespace)
+    async with serving(settings) as address, httpx2.AsyncClient(base_url=address) as http:
+        await ready(http)
+        async with client.admin(settings.kafka) as admin:
+            await admin.create_partitions({name: NewPartitions(2) for name in topics.declared()})
+
+        async def noticed() -> bool:
+            return "expected 1 partitions, now there are 2" in (await http.get("/readyz")).text
+
+        await until(noticed)
+
+
+async def test_it_runs_as_a_process_of_its_own(live_settings: MakeSettings, tmp_path: Path) -> None:
+    """`bandshift api` says where it listens, answers there, and ends well when asked to."""
+    settings = await live_settings(partitions=1)
+    more = {"BANDSHIFT_API__PORT": "0", "BANDSHIFT_API__VIEW": str(tmp_path / "view.sqlite3")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "stream.cli", "api"),
+        env=environment(settings) | more,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(30):
+            said = (
+                await process.stderr.readuntil(b"listening on ")
+            ) + await process.stderr.readline()
+        address = said.rpartition(b" ")[2].decode().strip()
+        async with httpx2.AsyncClient(base_url=address) as http:
+            await ready(http)
+            async with aclosing(events(http)) as feed:
+                assert (await anext(feed)).name == "hello"
+                process.terminate()
+                assert await asyncio.wait_for(process.wait(), 20) == 0, (
+                    "an open feed holds up no end"
+                )
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def test_many_readers_share_one_feed(live_settings: MakeSettings) -> None:

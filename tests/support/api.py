@@ -78,9 +78,7 @@ class Deployment:
         self.broker = Broker(world)
         self.progress = Progress()
         self.metrics = Metrics()
-        self.watch = Watch(
-            world.store, self.broker, self.progress, world.partitions, world.pipeline.schema
-        )
+        self.watch = Watch(world.store, self.broker, self.progress, world.pipelines)
         self.metrics.watch(self.watch)
         self._read: dict[Log, int] = {}
 
@@ -90,17 +88,10 @@ class Deployment:
         self.parts = Parts(
             settings=ApiSettings(**api),
             partitions=world.partitions,
-            current=Current(
-                world.store,
-                self.queries,
-                self.describe,
-                world.pipeline.models,
-                world.partitions,
-                wall,
-            ),
+            current=Current(world.store, self.queries, self.describe, world.pipelines, wall),
             describe=self.describe,
             feed=self.feed,
-            intake=Intake(world.registry, self.broker, self.watch, world.partitions, wall),
+            intake=Intake(self.broker, self.watch, world.partitions, wall),
             metrics=self.metrics,
             queries=self.queries,
             watch=self.watch,

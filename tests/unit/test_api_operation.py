@@ -11,12 +11,19 @@ from typing import Any
 import httpx2
 import pytest
 
+from schemas.bands import Band
+from schemas.decisions import Decisions
+from schemas.outcomes import Outcome
 from schemas.rejections import Reason
+from schemas.types import TouchpointType
 from stream.api import watch
 from stream.api.application import make_app
 from stream.api.problems import TITLES
 from stream.errors import StoreError
 from stream.partition.control import Kind
+from stream.partition.ledger import Ledger, encode_ledger
+from stream.pipeline import SETTINGS
+from stream.store.memory import _Partition
 from tests.support.api import Deployment, deployment
 from tests.support.world import START, World, touchpoint
 
@@ -92,12 +99,43 @@ async def test_records_that_nobody_takes_in_are_noticed(
 
 
 async def test_states_of_other_settings_are_noticed(tmp_path: Path) -> None:
-    """An API whose outcomes are not the workers' says so instead of telling wrong bands."""
+    """An API whose outcomes are not those in force says so instead of telling wrong bands."""
     async with deployment(tmp_path) as made, made.client() as client:
-        made.world.send("2281", touchpoint(1, "2281", "purchase", START), START)
-        await made.catch_up()
-        made.watch._schema = "another"
+        review = Outcome(name="review", horizon_days=14, types=("review",))
+        adopt(made, Decisions(outcomes=(review,)))
+        await made.watch.look()
         assert not (await ready(client))["settings"]
+
+
+def adopt(made: Deployment, decisions: Decisions) -> None:
+    """Let decisions be in force, as the ledgers of all partitions tell it."""
+    for number in range(made.world.partitions):
+        ledger = Ledger(settings=decisions.text, versions={SETTINGS: 1})
+        made.world.store.partitions.setdefault(number, _Partition()).ledger = encode_ledger(ledger)
+
+
+async def test_the_log_decides_and_not_the_apis_settings(tmp_path: Path) -> None:
+    """Cut points, advice and types that the log has adopted are those that the API tells and takes."""
+    async with deployment(tmp_path) as made, made.client() as client:
+        first, *rest = made.world.outcomes
+        other = first.model_copy(
+            update={"cuts": (0.1, 0.2, 0.3, 0.4), "advice": {Band.LOW: "Wave."}}
+        )
+        fair = TouchpointType(name="trade_fair")
+        adopt(made, Decisions(types=(fair,), outcomes=(other, *rest)))
+        made.world.wall = START
+        visit = touchpoint(1, "2281", "trade_fair", START)
+        headers = {"content-type": "application/json"}
+        before = await client.post("/v1/touchpoints", content=visit, headers=headers)
+
+        await made.watch.look()
+
+        after = await client.post("/v1/touchpoints", content=visit, headers=headers)
+        (info, *_) = (await client.get("/v1/outcomes")).json()["outcomes"]
+        assert (await ready(client))["settings"]
+        assert (before.status_code, after.status_code) == (422, 202)
+        assert [each["high"] for each in info["bands"]] == [0.1, 0.2, 0.3, 0.4, 1.0]
+        assert info["bands"][1]["advice"] == "Wave."
 
 
 async def test_an_engine_that_hangs_is_not_waited_for(

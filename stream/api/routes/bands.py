@@ -29,27 +29,38 @@ def router(parts: Parts) -> APIRouter:
     async def outcomes() -> Outcomes:
         """What is scored: horizons, cuts, advice per band, and how many customers are in each band."""
         counts = await parts.queries.ask(queries.counts)
-        number = len(parts.describe.outcomes)
+        in_force = enumerate(parts.watch.pipeline.outcomes)
         return Outcomes(
-            outcomes=tuple(parts.describe.outcome(place, counts) for place in range(number))
+            outcomes=tuple(
+                parts.describe.outcome(outcome, place, counts) for place, outcome in in_force
+            )
         )
 
     @made.get("/bands/{outcome}/{band}", summary="Customers in a band")
     async def members(
         outcome: Annotated[str, Path(examples=["purchase"])],
-        band: Annotated[str, Path(description="Such as high, or very-low.", examples=["very-high"])],
+        band: Annotated[
+            str, Path(description="Such as high, or very-low.", examples=["very-high"])
+        ],
         order: Annotated[
             Order, Query(description="Highest probability first, or latest move first.")
         ] = "probability",
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-        cursor: Annotated[str | None, Query(max_length=600, description="`next` of the page before.")] = None,
+        cursor: Annotated[
+            str | None, Query(max_length=600, description="`next` of the page before.")
+        ] = None,
     ) -> Members:
         """A page of them. Probabilities are the published ones: silence since is not in them."""
         place, number = place_of(parts, outcome), _band(band)
         after = None if cursor is None else _decode(cursor, order)
         rows = await parts.queries.ask(
             partial(
-                queries.in_band, outcome=place, band=number, order=order, limit=limit + 1, after=after
+                queries.in_band,
+                outcome=place,
+                band=number,
+                order=order,
+                limit=limit + 1,
+                after=after,
             )
         )
         page = rows[:limit]
@@ -83,7 +94,9 @@ def _encode(key: _Key, order: Order) -> str:
 def _decode(cursor: str, order: Order) -> _Key:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        made_for, key, customer = msgspec.json.decode(text, type=tuple[Literal["probability", "moved"], int, str])
+        made_for, key, customer = msgspec.json.decode(
+            text, type=tuple[Literal["probability", "moved"], int, str]
+        )
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         made_for, key, customer = None, 0, ""
     if made_for != order or not -(1 << 63) <= key < 1 << 63:

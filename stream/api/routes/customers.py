@@ -48,7 +48,12 @@ def router(parts: Parts) -> APIRouter:
     @made.get(
         "/{customer_id:path}",
         summary="Scores of a customer as of now",
-        responses={404: {"model": Problem, "description": "Unscored: nothing of this customer has been scored"}},
+        responses={
+            404: {
+                "model": Problem,
+                "description": "Unscored: nothing of this customer has been scored",
+            }
+        },
     )
     async def customer(customer_id: CustomerId) -> CustomerNow:
         """Per outcome: band, probability as of now, reasons, trend, and what to do.

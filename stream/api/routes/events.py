@@ -50,7 +50,9 @@ def router(parts: Parts) -> APIRouter:
         responses={
             200: {
                 "description": "Server-sent events without end",
-                "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+                "content": {
+                    "text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}
+                },
             },
             429: {"model": Problem, "description": "Too many live feeds are open"},
         },
@@ -63,11 +65,16 @@ def router(parts: Parts) -> APIRouter:
             int, Query(ge=0, le=500, description="Begin with the latest so many band changes.")
         ] = 0,
         last_event_id: Annotated[
-            str | None, Query(max_length=40_000, description="As the header, for clients that cannot set one.")
+            str | None,
+            Query(max_length=40_000, description="As the header, for clients that cannot set one."),
         ] = None,
         header: Annotated[
             str | None,
-            Header(alias="last-event-id", max_length=40_000, description="Go on after this event, without loss or repetition."),
+            Header(
+                alias="last-event-id",
+                max_length=40_000,
+                description="Go on after this event, without loss or repetition.",
+            ),
         ] = None,
     ) -> Response:
         """Server-sent events.

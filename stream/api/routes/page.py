@@ -10,10 +10,10 @@ from fastapi import APIRouter, Response
 from stream.api.problems import ProblemError
 
 _TYPES: Final = {
-    "index.html": "text/html; charset=utf-8",
-    "style.css": "text/css; charset=utf-8",
-    "app.js": "text/javascript; charset=utf-8",
-    "icon.svg": "image/svg+xml",
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
 }
 
 
@@ -21,11 +21,12 @@ def router() -> APIRouter:
     """The routes of the page."""
     made = APIRouter(include_in_schema=False)
     folder = files("stream.api").joinpath("static")
-    found = {name: folder.joinpath(name).read_bytes() for name in _TYPES}
+    found = {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
 
     def answer(name: str) -> Response:
         # Asked again at every load: a page of one release must not talk to the API of another.
-        return Response(found[name], media_type=_TYPES[name], headers={"cache-control": "no-cache"})
+        kind = _TYPES[name.rpartition(".")[2]]
+        return Response(found[name], media_type=kind, headers={"cache-control": "no-cache"})
 
     @made.get("/")
     async def index() -> Response:

@@ -29,11 +29,15 @@ _BODY: Final[dict[str, Any]] = {
     "required": True,
     "content": {
         bodies.JSON: {
-            "schema": {"oneOf": [_TOUCHPOINT, {"type": "array", "items": _TOUCHPOINT, "minItems": 1}]},
+            "schema": {
+                "oneOf": [_TOUCHPOINT, {"type": "array", "items": _TOUCHPOINT, "minItems": 1}]
+            },
             "example": _EXAMPLE,
         },
         bodies.CLOUDEVENT: {"schema": {"type": "object", "description": "A CloudEvent 1.0"}},
-        bodies.CLOUDEVENTS: {"schema": {"type": "array", "items": {"type": "object"}, "minItems": 1}},
+        bodies.CLOUDEVENTS: {
+            "schema": {"type": "array", "items": {"type": "object"}, "minItems": 1}
+        },
     },
 }
 
@@ -50,7 +54,10 @@ def router(parts: Parts) -> APIRouter:
         responses={
             422: {"model": IntakeAnswer, "description": "None was accepted"},
             400: {"model": Problem, "description": "The body is not JSON"},
-            413: {"model": Problem, "description": "The body is too large, or holds too many touchpoints"},
+            413: {
+                "model": Problem,
+                "description": "The body is too large, or holds too many touchpoints",
+            },
             415: {"model": Problem, "description": "The body's content type is not taken"},
             503: {"model": Problem, "description": "Kafka does not have them all; send all again"},
         },
@@ -74,11 +81,15 @@ def router(parts: Parts) -> APIRouter:
         answer = await parts.intake.take([body] if items is None else items, kafka)
         if items is None and answer.rejected and answer.rejected[0].problem.reason in _UNREADABLE:
             problem = answer.rejected[0].problem
-            raise ProblemError(400, str(problem.reason), problem.detail, reason=problem.reason, field=problem.field)
+            raise ProblemError(
+                400, str(problem.reason), problem.detail, reason=problem.reason, field=problem.field
+            )
         parts.metrics.taken.labels("accepted").inc(len(answer.accepted))
         for each in answer.rejected:
             parts.metrics.taken.labels(str(each.problem.reason)).inc()
         clock = "live" if parts.watch.live_clock else "history"
-        return JSONResponse(answer.model_dump(mode="json"), answer.status, {"bandshift-clock": clock})
+        return JSONResponse(
+            answer.model_dump(mode="json"), answer.status, {"bandshift-clock": clock}
+        )
 
     return made
