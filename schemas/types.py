@@ -35,38 +35,47 @@ class TouchpointType(BaseModel):
     family: Annotated[str, Field(pattern=r"^[a-z][a-z0-9 _-]{0,31}$")] = "other"
     engagement: bool = True
     """True where the customer acts; false where the company does (an e-mail sent)."""
+    label: Annotated[str, Field(max_length=48)] = ""
+    """What people call one of them; the name in plain words where empty."""
+
+    def counted(self, number: float) -> str:
+        """So many of them, in words: "1 inbound call", "3 inbound calls"."""
+        label = self.label or self.name.replace("_", " ")
+        return f"1 {label}" if number == 1 else f"{number:.0f} {label.removesuffix('s')}s"
 
 
-def _kind(name: str, stage: Stage, family: str, *, engagement: bool = True) -> TouchpointType:
-    return TouchpointType(name=name, stage=stage, family=family, engagement=engagement)
+def _kind(
+    name: str, stage: Stage, family: str, label: str = "", *, engagement: bool = True
+) -> TouchpointType:
+    return TouchpointType(name=name, stage=stage, family=family, label=label, engagement=engagement)
 
 
 _PRE, _BUY, _POST = STAGES
 
 DEFAULT_TYPES: tuple[TouchpointType, ...] = (
     _kind("purchase", _BUY, "purchases"),
-    _kind("point_of_sale", _BUY, "purchases"),
-    _kind("direct_sales", _BUY, "purchases"),
+    _kind("point_of_sale", _BUY, "purchases", "till purchase"),
+    _kind("direct_sales", _BUY, "purchases", "direct sale"),
     _kind("refund", _POST, "returns", engagement=False),
-    _kind("email_sent", _PRE, "e-mail", engagement=False),
-    _kind("email_open", _PRE, "e-mail"),
-    _kind("email_click", _PRE, "e-mail"),
+    _kind("email_sent", _PRE, "e-mail", "sent e-mail", engagement=False),
+    _kind("email_open", _PRE, "e-mail", "opened e-mail"),
+    _kind("email_click", _PRE, "e-mail", "clicked e-mail"),
     _kind("web_visit", _PRE, "web"),
     _kind("product_view", _PRE, "web"),
-    _kind("cart_add", _PRE, "web"),
-    _kind("call_inbound", _POST, "calls"),
-    _kind("call_outbound", _PRE, "calls", engagement=False),
+    _kind("cart_add", _PRE, "web", "cart addition"),
+    _kind("call_inbound", _POST, "calls", "inbound call"),
+    _kind("call_outbound", _PRE, "calls", "outbound call", engagement=False),
     _kind("chat", _PRE, "messages"),
-    _kind("sms", _PRE, "messages", engagement=False),
-    _kind("push", _PRE, "messages", engagement=False),
-    _kind("social", _PRE, "social"),
-    _kind("survey", _POST, "feedback"),
+    _kind("sms", _PRE, "messages", "text message", engagement=False),
+    _kind("push", _PRE, "messages", "push message", engagement=False),
+    _kind("social", _PRE, "social", "social contact"),
+    _kind("survey", _POST, "feedback", "survey answer"),
     _kind("review", _POST, "feedback"),
     _kind("referral", _POST, "feedback"),
     _kind("support_ticket", _POST, "service", engagement=False),
-    _kind("postal_mail", _PRE, "campaigns", engagement=False),
-    _kind("campaign_received", _PRE, "campaigns", engagement=False),
-    _kind("coupon_redeemed", _BUY, "campaigns"),
+    _kind("postal_mail", _PRE, "campaigns", "letter", engagement=False),
+    _kind("campaign_received", _PRE, "campaigns", "campaign", engagement=False),
+    _kind("coupon_redeemed", _BUY, "campaigns", "redeemed coupon"),
 )
 
 

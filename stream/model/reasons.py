@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from schemas.types import TouchpointType
 from stream.features.grid import AGE_STEPS, DAY, HOUR, WINDOWS, age_index
 from stream.features.layout import Layout
 from stream.model.linear import MILLION
@@ -34,7 +35,7 @@ class Reasons:
         month = _MONTH * layout.per_window
         self._kinds = tuple(
             tuple(
-                (month + number, layout.last + number, kind.name.replace("_", " "))
+                (month + number, layout.last + number, kind)
                 for number, kind in enumerate(layout.registry.kinds)
                 if kind.family == family
             )
@@ -70,19 +71,21 @@ class Reasons:
         return f"seen {_ago(hour, last)}, known for {_many(at // DAY - first // DAY, 'day')}"
 
 
-def _words(kinds: Sequence[tuple[int, int, str]], raw: Sequence[float], hour: int) -> str:
+def _words(
+    kinds: Sequence[tuple[int, int, TouchpointType]], raw: Sequence[float], hour: int
+) -> str:
     last, counts = 0.0, []
-    for month, seen, name in kinds:
+    for month, seen, kind in kinds:
         if raw[seen]:
             last = max(last, raw[seen])
             if raw[month]:
-                counts.append((-raw[month], name))
+                counts.append((-raw[month], month, kind))
     if not last:
         return "none in 90 days"
     if not counts:
         return f"none in 30 days, latest {_ago(hour, int(last))}"
     counts.sort()
-    named = ", ".join([f"{-count:.0f} {name}" for count, name in counts[:_NAMED]])
+    named = ", ".join([kind.counted(-count) for count, _, kind in counts[:_NAMED]])
     return f"{named} in 30 days, latest {_ago(hour, int(last))}"
 
 

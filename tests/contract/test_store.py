@@ -94,7 +94,8 @@ async def test_reads_the_due_ones_in_parts_with_ties_whole(store: Store) -> None
     await store.claim(0, "a")
     everyone = [(f"c{number:02}", b"s", number // 7) for number in range(40)]
     await store.apply(0, "a", None, step(1, *everyone))
-    read, low = [], 0
+    read: list[tuple[str, int]] = []
+    low = 0
     while low < 6:
         found, high = await store.due(0, "a", Position(1), low, 6, 5)
         assert high > low

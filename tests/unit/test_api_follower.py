@@ -105,7 +105,6 @@ def all_read(made: Deployment) -> bool:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follower, "_PACE_SECONDS", 0.001)
     monkeypatch.setattr(follower, "_REST_SECONDS", 0.001)
 
 
@@ -158,7 +157,6 @@ async def test_a_view_that_cannot_be_written_is_said_and_tried_again(
                 assert "disk full" in str(one.error)
                 assert not one.caught_up
                 broken.undo()
-                monkeypatch.setattr(follower, "_PACE_SECONDS", 0.001)
                 await until(lambda: all_read(made) and one.error is None)
         assert made.feed.last == len(made.world.outputs(BAND_CHANGES))
 

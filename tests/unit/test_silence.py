@@ -53,11 +53,14 @@ def _by_outcome(path: Path) -> Path:
 def _hourly(world: World, customer: str, end: int) -> Path:
     """Bands from looking at every full hour, and just before and just after every event."""
     parsed = (world.pipeline.reader.parse(record, 0) for record in world.log.topics[TOUCHPOINTS, 0])
-    events = [event for event in parsed if isinstance(event, Event) and event.customer_id == customer]
+    events = [
+        event for event in parsed if isinstance(event, Event) and event.customer_id == customer
+    ]
     state = CustomerState(customer, world.pipeline.vectorizer.layout, len(DEFAULT_OUTCOMES))
     moments: list[tuple[int, Event | None]] = [(event.happened, event) for event in events]
     moments += [(at, None) for at in range(events[0].happened // HOUR * HOUR + HOUR, end + 1, HOUR)]
-    times, snapshots = [], []
+    times: list[int] = []
+    snapshots: list[bytes] = []
     for at, event in sorted(moments, key=lambda moment: moment[0]):
         state.advance(at + state.shift)
         if snapshots or event is None:
