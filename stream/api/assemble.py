@@ -83,9 +83,9 @@ async def _consumer(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
         **client.options(kafka),
         auto_offset_reset="earliest",
         enable_auto_commit=False,
-        # One request at a time is open per broker: what arrives in a partition that it does not ask for
-        # waits until it returns.
-        fetch_max_wait_ms=50,
+        # The broker gathers the records of a moment: each answer wakes every open live feed.
+        fetch_min_bytes=65_536,
+        fetch_max_wait_ms=30,
     )
     try:
         await made.start()

@@ -25,12 +25,9 @@ _SCORES_BACK: Final = 250_000
 """A new view begins so many scores before the end: the trend needs no more, and it takes some seconds."""
 _LARGE: Final = 20_000
 """Records of one batch while catching up: written at once, they cost half of what small ones do."""
-_PACE_SECONDS: Final = 0.03
-"""Records are gathered for so long: a batch wakes every open live feed. Gathered and not left lying, because
-Kafka's client fetches nothing more from a broker for up to 0.1 s while something of it is not taken."""
 _CAUGHT_UP_SECONDS: Final = 10.0
 _REST_SECONDS: Final = 1.0
-_POLL_SECONDS: Final = 0.5
+_POLL_MS: Final = 500
 
 Result = TypeVar("Result")
 logger = logging.getLogger("bandshift.api")
@@ -114,22 +111,10 @@ class Follower:
             if not self.lag:
                 self._at_end = time.monotonic()
 
-    async def _read(self) -> dict[Log, list[Any]]:
+    async def _read(self) -> dict[Log, Sequence[Any]]:
         """The next records: many while catching up, those of a moment at the end."""
-        loop = asyncio.get_running_loop()
-        found: dict[Log, list[Any]] = {}
-        number, wait = 0, _POLL_SECONDS
-        end = loop.time() + wait
-        while wait > 0 and number < _LARGE:
-            polled = await self._consumer.getmany(timeout_ms=int(wait * 1000), max_records=_LARGE)
-            for tp, records in polled.items():
-                if records:
-                    found.setdefault(self._logs[tp], []).extend(records)
-                    number += len(records)
-            if number and end - loop.time() > _PACE_SECONDS:
-                end = loop.time() + _PACE_SECONDS
-            wait = end - loop.time()
-        return found
+        found = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_LARGE)
+        return {self._logs[tp]: records for tp, records in found.items() if records}
 
     # -- where to begin ----------------------------------------------------------------------------------
 
