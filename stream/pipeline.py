@@ -121,16 +121,19 @@ class Pipeline:
     ) -> bool:
         """Take whoever is due by `clock`, in (due, id) order, each at its own due time; False to end the step."""
         now = clock // 1000
+        offset, cursor = step.position
+        complete = True
         while (first := dues.first()) is not None and first[0] <= now:
             due, customer_id = first
             if customer_id not in states or not step.has_room(customer_id):
-                return False
+                complete = False
+                break
             state = states[customer_id]
             state.advance(due + state.shift)
-            self._scored(step, state, due * 1000, None, dues)
-            step.position = Position(step.position.offset, step.position.cursor + 1)
-        step.wants_dues = now >= dues.horizon
-        return not step.wants_dues
+            self._scored(step, state, due * 1000, offset, cursor, None, dues)
+            cursor += 1
+        step.position = Position(offset, cursor)
+        return complete and now < dues.horizon
 
     def _take_event(
         self,
@@ -153,7 +156,7 @@ class Pipeline:
             state.add(
                 event.hash, event.kind, event.stage, event.happened + state.shift, event.cents
             )
-            self._scored(step, state, clock, event, dues)
+            self._scored(step, state, clock, *step.position, event, dues)
             step.events += 1
 
     def _scored(
@@ -161,19 +164,18 @@ class Pipeline:
         step: Step,
         state: CustomerState,
         decided_ms: int,
+        offset: int,
+        cursor: int,
         event: Event | None,
         dues: DueQueue,
     ) -> None:
         """Note a moment at which the customer is scored, and when the next one is due."""
-        offset, cursor = step.position
-        live = step.ledger.live
-        step.scorings.append(
-            Scoring(state, state.snapshot(), decided_ms, offset, cursor, event, live)
-        )
-        step.changed[state.customer_id] = state
-        due = state.due() - state.shift
-        step.due[state.customer_id] = due
-        dues.set(state.customer_id, due)
+        customer_id, snapshot = state.customer_id, state.snapshot()
+        scoring = Scoring(state, snapshot, decided_ms, offset, cursor, event, step.ledger.live)
+        step.scorings.append(scoring)
+        step.changed[customer_id] = state
+        step.due[customer_id] = due = state.due() - state.shift
+        dues.set(customer_id, due)
 
     def _forward(self, step: Step, record: Record, event: Event, partition: int) -> bool:
         """Send a touchpoint to its customer's home; False if this is its home, or the step is full."""

@@ -28,8 +28,8 @@ from stream.features.layout import Layout
 from stream.features.state import CODE_BITS, CustomerState
 
 VERSION = 1
-_HEAD = struct.Struct("<BBBI5I")
-_TILES = struct.Struct("<BBBHH")
+_HEAD = struct.Struct("<BBBII")
+_TILES = struct.Struct("<4IBBBHH")
 _FIRED = struct.Struct("<II")
 _REACHES = tuple(window.reach for window in WINDOWS)
 
@@ -42,20 +42,8 @@ def encode(state: CustomerState) -> bytes:
     """The state as bytes."""
     if state.packed is None:
         state.packed = _pack_tiles(state)
-    facts = state.layout.facts
-    first, purchases, first_purchase, last_purchase = map(int, state.row[facts : facts + 4])
     ids, fired = state.ids, state.fired
-    head = _HEAD.pack(
-        VERSION,
-        len(state.bands),
-        len(fired),
-        len(ids),
-        state.at,
-        first,
-        purchases,
-        first_purchase,
-        last_purchase,
-    )
+    head = _HEAD.pack(VERSION, len(state.bands), len(fired), len(ids), state.at)
     scores = head + state.packed + state.bands + state.probabilities.tobytes()
     if fired:
         scores += b"".join(_FIRED.pack(rule, time) for rule, time in sorted(fired.items()))
@@ -67,9 +55,16 @@ def encode(state: CustomerState) -> bytes:
 def _pack_tiles(state: CustomerState) -> bytes:
     keys, counts, values = state.keys, state.counts, state.values
     valued = array(values.typecode, compress(values, map((1).__and__, keys)))
-    sizes = len(state.seen), ord(counts.typecode), ord(values.typecode), len(keys), len(valued)
+    facts = state.layout.facts
     return (
-        _TILES.pack(*sizes)
+        _TILES.pack(
+            *map(int, state.row[facts : facts + 4]),
+            len(state.seen),
+            ord(counts.typecode),
+            ord(values.typecode),
+            len(keys),
+            len(valued),
+        )
         + state.seen.tobytes()
         + keys.tobytes()
         + counts.tobytes()
@@ -101,14 +96,13 @@ def _first_key(at: int, reach: int) -> int:
 
 def _read(customer_id: str, data: bytes, layout: Layout, outcomes: int) -> CustomerState:
     state = CustomerState(customer_id, layout, outcomes)
-    version, scored, fired, ids, *times = _HEAD.unpack_from(data)
+    version, scored, fired, ids, at = _HEAD.unpack_from(data)
     if version != VERSION or scored != outcomes:
         message = (
             f"state of version {version} with {scored} outcomes, expected {VERSION} with {outcomes}"
         )
         raise UnreadableStateError(message)
-    state.at, *facts = times
-    state.row[layout.facts : layout.facts + 4] = array("d", facts)
+    state.at = at
     begin = _read_tiles(state, data, _HEAD.size)
     state.bands[:] = data[begin : begin + outcomes]
     begin += outcomes
@@ -126,7 +120,8 @@ def _read(customer_id: str, data: bytes, layout: Layout, outcomes: int) -> Custo
 
 def _read_tiles(state: CustomerState, data: bytes, begin: int) -> int:
     """Read the tiles that begin there; returns where they end."""
-    kinds, width, size, tiles, valued = _TILES.unpack_from(data, begin)
+    *facts, kinds, width, size, tiles, valued = _TILES.unpack_from(data, begin)
+    state.row[state.layout.facts : state.layout.facts + 4] = array("d", facts)
     state.counts, state.values = array(chr(width)), array(chr(size))
     ends: tuple[int, ...] = tuple(
         accumulate(

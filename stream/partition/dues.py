@@ -6,7 +6,7 @@ Only the near future is held, up to `horizon`; the rest lies in the store and is
 from __future__ import annotations
 
 from collections.abc import Iterable
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 
 
 class DueQueue:
@@ -41,9 +41,13 @@ class DueQueue:
 
     def set(self, customer_id: str, due: int) -> None:
         """The customer is now due at another time."""
-        if due < self.horizon:
+        heap = self._heap
+        if heap and heap[0][1] == customer_id and due < self.horizon:  # the one just taken
             self._due[customer_id] = due
-            heappush(self._heap, (due, customer_id))
+            heapreplace(heap, (due, customer_id))
+        elif due < self.horizon:
+            self._due[customer_id] = due
+            heappush(heap, (due, customer_id))
         else:
             self._due.pop(customer_id, None)
 

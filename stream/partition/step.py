@@ -62,8 +62,6 @@ class Step:
     forwarded: int = 0
     """Bytes of forwarded touchpoints."""
     dead: list[DeadLetter] = field(default_factory=list)
-    wants_dues: bool = False
-    """It ended where the queue of due customers does."""
 
     def has_room(self, customer_id: str) -> bool:
         """Whether one more scoring, of this customer, may be part of it."""

@@ -68,9 +68,11 @@ class Verdict:
                 moved.add(state.customer_id)
             if moves or scoring.event is not None:
                 self._tell(telling, number, scoring, moves, partition, step)
+        size = 4 * len(self._outcomes)
+        packed = scored.probabilities.astype(np.uint32).tobytes()
         for customer_id, number in latest.items():
-            state = step.changed[customer_id]
-            state.probabilities = array("I", scored.probabilities[number].tolist())
+            row = packed[size * number : size * (number + 1)]
+            step.changed[customer_id].probabilities = array("I", row)
 
     def _leaves(self, scorings: Sequence[Scoring], log_odds: NDArray[np.int64]) -> list[bool]:
         """Per scoring, whether any outcome is outside the band that the customer was in before the step."""
