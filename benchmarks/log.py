@@ -29,9 +29,9 @@ _encode = msgspec.json.encode
 class Recipe:
     """What a log is made from.
 
-    With `each`, every customer does that many touchpoints; else there are `events` in all, skewed, and every
-    customer appears. `scattered`: of a journey only one touchpoint is kept, so that the next one is nearly
-    always another customer's.
+    With `each`, every customer does that many touchpoints; else there are `events` in all, skewed, and with
+    `everybody` each customer appears. `scattered`: of a journey only one touchpoint is kept, so that the next
+    one is nearly always another customer's.
     """
 
     events: int = 60_000
@@ -40,6 +40,7 @@ class Recipe:
     start: int = START
     each: int = 0
     scattered: bool = False
+    everybody: bool = True
     seed: int = SEED
 
 
@@ -100,7 +101,7 @@ def _skewed(recipe: Recipe, rng: Random) -> Iterator[_Happened]:
     weights = list(accumulate((number + 1) ** -_SKEW for number in range(recipe.customers)))
     drawn = iter(lambda: rng.choices(names, cum_weights=weights)[0], None)
     left = recipe.events
-    for customer in chain(names, drawn):
+    for customer in chain(names if recipe.everybody else (), drawn):
         journey = _journey(recipe, rng, customer)
         if recipe.scattered and journey:
             journey = [rng.choice(journey)]

@@ -59,13 +59,14 @@ async def race(
 ) -> Run:
     """Let a contestant work through the log of a namespace; `far` where scores do not tell the end."""
     scores = contestant.space(settings.namespace).scores
-    told = contestant.environment(settings.namespace)
+    # What a framework keeps on disk goes where it is cleared away afterwards.
+    told = contestant.environment(settings.namespace) | {"TMPDIR": str(bench.directory)}
     log = bench.directory / f"{settings.namespace}-{contestant.name}.log"
     async with (
         client.reader(settings.kafka) as consumer,
         running(contestant.command, environment(settings, **told), bench.cores, log) as program,
     ):
-        await wait(bench, program, consumer, far or _all_scored(scores, touchpoints))
+        await wait(bench, program, consumer, far or all_scored(scores, touchpoints))
         ended = time.time()
         program.sample()
         window = await _window(consumer, scores)
@@ -74,7 +75,9 @@ async def race(
         return _run(contestant, program, window)
 
 
-def _all_scored(topic: str, touchpoints: int) -> Far:
+def all_scored(topic: str, touchpoints: int) -> Far:
+    """Done when so many scores were published."""
+
     async def look(consumer: AIOKafkaConsumer) -> tuple[int, int]:
         found = await bounds(consumer, topic, PARTITIONS)
         return sum(each.end - each.begin for each in found), touchpoints

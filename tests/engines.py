@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +70,13 @@ def environment(settings: Settings) -> dict[str, str]:
         "BANDSHIFT_REDIS__URL": settings.redis.url.get_secret_value(),
         "BANDSHIFT_CONTROL__KEY": CONTROL_KEY,
     }
-    return {name: text for name, text in os.environ.items() if not name.startswith("BANDSHIFT_")} | found
+    return {
+        name: text for name, text in os.environ.items() if not name.startswith("BANDSHIFT_")
+    } | found
 
 
 @pytest.fixture
-async def live_settings(kafka: EmbeddedKafka, redis_url: str, tmp_path: Path) -> AsyncIterator[MakeSettings]:
+async def live_settings(kafka: EmbeddedKafka, redis_url: str, tmp_path: Path) -> MakeSettings:
     """A function that makes settings of a fresh namespace, its topics created."""
 
     async def make(*, partitions: int = 4, create: bool = True, **given: Any) -> Settings:
@@ -88,4 +90,4 @@ async def live_settings(kafka: EmbeddedKafka, redis_url: str, tmp_path: Path) ->
                 await setup.create(admin, Topics(settings.namespace), partitions, 1)
         return settings
 
-    yield make
+    return make

@@ -37,6 +37,7 @@ def run(seconds: float | None) -> None:
     began = time.monotonic()
     with signals.interruptible(), Screen() as screen:
         screen.title("bandshift demo")
+        screen.doing("Starting Kafka and Redis ...")
         with workplace(_VAR) as directory, ground(directory, screen.preparing) as found:
             screen.clear()
             demo = _Demo(screen, found, Budget(seconds), began + found.prepared)
@@ -67,6 +68,7 @@ class _Demo:
         settings = settings_for(found.kafka, found.redis, found.directory)
         engines, workers = (found.kafka, found.redis), workers_here()
         self._introduce()
+        self._screen.doing("Starting a worker and the API ...")
         async with deployed(settings, found.directory, engines, workers) as deployment:
             measured = await guarded(self._work(deployment), deployment.check)
             await deployment.stop()
@@ -76,6 +78,7 @@ class _Demo:
 
     async def _work(self, deployment: Deployment) -> Measured:
         self._address = await deployment.ready()
+        self._screen.clear()
         self._screen.fact("page", self._address)
         days = self._budget.days(self._passed)
         shop = divide(self._ground.rows, int(time.time() * 1000), days)

@@ -68,9 +68,12 @@ class LivePart:
         self._screen, self._live, self._shop, self._address = screen, live, shop, address
         self._next = dict.fromkeys(("row", "trigger", "status"), 0.0)
         self._again = False
+        self._began = time.monotonic()
+        self._seconds: float | None = None
 
     def begin(self, seconds: float | None) -> None:
         """What it is about; it goes on for so many seconds, or until told to end."""
+        self._began, self._seconds = time.monotonic(), seconds
         length = "" if seconds is None else f", for {seconds:.0f} seconds"
         self._screen.part(
             2,
@@ -112,16 +115,19 @@ class LivePart:
             self._screen.line()
 
     def _status(self) -> tuple[float | None, str, list[str]]:
-        played, whole, lived = (
-            self._live.player.played,
-            len(self._shop.held_back),
-            self._live.lived,
-        )
+        played, lived = self._live.player.played, self._live.lived
         facts = [
             f"{played:,} touchpoints · {lived.changes:,} band changes · {lived.triggers:,} triggers"
         ]
         p50, p99 = (lived.latencies.quantile(share) for share in (0.5, 0.99))
         if p50 is not None and p99 is not None:
             facts.append(f"band change readable after {p50:.0f} ms (p50), {p99:.0f} ms (p99)")
-        share = None if self._again else min(1.0, played / whole)
-        return share, f"{played:,} of {whole:,}", facts
+        return *self._share(played), facts
+
+    def _share(self, played: int) -> tuple[float | None, str]:
+        """How much of the time is over, or of the log without an end; and that in words."""
+        if self._seconds is not None:
+            left = max(0.0, self._seconds - (time.monotonic() - self._began))
+            return 1 - left / self._seconds, words.left(left)
+        whole = len(self._shop.held_back)
+        return None if self._again else min(1.0, played / whole), f"{played:,} of {whole:,}"

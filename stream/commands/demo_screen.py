@@ -117,6 +117,11 @@ class Screen:
             self._live.start()
         self._live.update(status, refresh=True)
 
+    def doing(self, text: str) -> None:
+        """What is waited for; told where it can be taken away again."""
+        if self.moves:
+            self.status(None, "", [text], "")
+
     def clear(self) -> None:
         """Take the status away."""
         if self._live is not None:

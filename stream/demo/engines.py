@@ -38,7 +38,7 @@ def ground(directory: Path, progress: Progress) -> Iterator[Ground]:
         progress(done, total, what)
 
     with ThreadPoolExecutor(1) as aside:
-        reading = aside.submit(lambda: list(touchpoints(progress)))
+        reading = aside.submit(lambda: list(touchpoints()))
         with (
             EmbeddedRedis(directory / "redis") as redis,
             EmbeddedKafka(directory / "kafka", progress=told) as kafka,

@@ -18,6 +18,7 @@ _spaces = itertools.count()
 
 @pytest.fixture(params=["memory", "redis"])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    """Each store that there is, empty."""
     made: Store
     if request.param == "memory":
         made = MemoryStore()
@@ -28,6 +29,7 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
 
 
 def step(offset: int, *changes: tuple[str, bytes, int], cursor: int = 0) -> Write:
+    """A step up to an offset, with these changes of states."""
     listed = [Change(*change) for change in changes]
     return Write(Position(offset, cursor), b"ledger %d" % offset, b"outbox %d" % offset, listed)
 

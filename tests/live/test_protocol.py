@@ -37,14 +37,18 @@ async def same(at: Space, world: World) -> None:
 
 
 @pytest.mark.timeout(200)
-async def test_a_paused_worker_is_refused_and_recovers(live_settings: MakeSettings, tmp_path: Path) -> None:
+async def test_a_paused_worker_is_refused_and_recovers(
+    live_settings: MakeSettings, tmp_path: Path
+) -> None:
     """A worker stopped until its partitions have moved applies nothing afterwards, and works again by itself."""
     settings = await live_settings(partitions=8)
     world = await expected(8, EVENTS)
     async with space(settings) as at:
         half = await at.produce(touches(EVENTS)[: EVENTS // 2], last=False)
         logs = tmp_path / "paused.log", tmp_path / "other.log"
-        paused = at.spawn(logs[0], BANDSHIFT_WORKER__POLL_RECORDS="50", BANDSHIFT_WORKER__STEP_RECORDS="5")
+        paused = at.spawn(
+            logs[0], BANDSHIFT_WORKER__POLL_RECORDS="50", BANDSHIFT_WORKER__STEP_RECORDS="5"
+        )
         await at.taken_in(200)
         paused.send_signal(signal.SIGSTOP)
         other = at.spawn(logs[1])
@@ -52,7 +56,9 @@ async def test_a_paused_worker_is_refused_and_recovers(live_settings: MakeSettin
             await at.taken_in(half)
             paused.send_signal(signal.SIGCONT)
             await _both_hold_partitions(*logs)
-            total = half + await at.produce(touches(EVENTS)[EVENTS // 2 :], after=touches(EVENTS)[EVENTS // 2 - 1].at)
+            total = half + await at.produce(
+                touches(EVENTS)[EVENTS // 2 :], after=touches(EVENTS)[EVENTS // 2 - 1].at
+            )
             await at.taken_in(total)
             await same(at, world)
         finally:
@@ -64,17 +70,20 @@ async def test_a_paused_worker_is_refused_and_recovers(live_settings: MakeSettin
 
 async def _both_hold_partitions(*logs: Path) -> None:
     async with asyncio.timeout(60):
-        while not all(_holds_half(log.read_text()) for log in logs):
+        while not all(_holds_half(log.read_text()) for log in logs):  # noqa: ASYNC110 - other processes
             await asyncio.sleep(0.2)
 
 
 def _holds_half(text: str) -> bool:
-    held = [line.partition("partitions: ")[2] for line in text.splitlines() if "partitions: [" in line]
+    held = [
+        line.partition("partitions: ")[2] for line in text.splitlines() if "partitions: [" in line
+    ]
     return bool(held) and held[-1].count(",") == 3
 
 
 @pytest.fixture
 async def own_redis(tmp_path: Path) -> AsyncIterator[EmbeddedRedis]:
+    """A Redis of the test's own, to lose."""
     with EmbeddedRedis(tmp_path / "redis") as running:
         yield running
 
@@ -99,7 +108,9 @@ async def test_an_emptied_store_is_rebuilt_and_nothing_sent_twice(
             await at.taken_in(half)
             await asyncio.sleep(0.3)
             await _empty(own_redis)
-            total = half + await at.produce(touches(EVENTS)[EVENTS // 2 :], after=touches(EVENTS)[EVENTS // 2 - 1].at)
+            total = half + await at.produce(
+                touches(EVENTS)[EVENTS // 2 :], after=touches(EVENTS)[EVENTS // 2 - 1].at
+            )
             await at.taken_in(total)
         await same(at, world)
         for topic in (BAND_CHANGES, SCORES):

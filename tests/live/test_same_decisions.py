@@ -22,6 +22,7 @@ Result = tuple[str, dict[str, bytes], dict[str, bytes], dict[str, int]]
 
 @pytest.fixture(scope="module")
 def log() -> tuple[Touch, ...]:
+    """The shop's first touchpoints."""
     return touches(EVENTS)
 
 
@@ -72,7 +73,9 @@ async def test_any_batching_and_any_death_gives_the_same(
             async with at.worker():
                 counts = await at.taken_in(records, within=200)
             _same(await _result(at, counts), expected)
-            assert len(await at.read(BAND_CHANGES)) == len(expected[1]), "nothing was published twice"
+            assert len(await at.read(BAND_CHANGES)) == len(expected[1]), (
+                "nothing was published twice"
+            )
     settings = await live_settings(partitions=PARTITIONS)
     async with space(settings) as at:
         records = await at.produce(log)
@@ -83,5 +86,3 @@ async def test_any_batching_and_any_death_gives_the_same(
 def _same(found: Result, expected: Result) -> None:
     for number, what in enumerate(("digest", "band changes", "scores", "counts")):
         assert found[number] == expected[number], f"{what} differ"
-
-

@@ -35,6 +35,7 @@ touches = st.lists(
 
 
 def snapshot(happened: Sequence[Touch]) -> bytes:
+    """The state of a customer who did these things, as it is kept."""
     state = CustomerState("c", LAYOUT, len(DEFAULT_OUTCOMES))
     state.advance(NOW)
     for number, (kind, age, cents) in enumerate(happened):
@@ -44,11 +45,13 @@ def snapshot(happened: Sequence[Touch]) -> bytes:
 
 
 def log_odds(happened: Sequence[Touch]) -> list[int]:
+    """Of each outcome, so turned that more engagement may only raise it."""
     scored = PRIOR.score(VECTORIZER.raw([snapshot(happened)]))
     return [int(sign * value) for sign, value in zip(SIGNS, scored.log_odds[0], strict=True)]
 
 
 def never_falls(before: Sequence[Touch], after: Sequence[Touch]) -> None:
+    """Fail where any outcome is lower afterwards."""
     assert all(low <= high for low, high in zip(log_odds(before), log_odds(after), strict=True))
 
 

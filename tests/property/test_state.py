@@ -19,10 +19,18 @@ LAYOUT = Layout(TypeRegistry())
 VECTORIZER = Vectorizer(LAYOUT)
 START = 1_700_000_000
 
-pauses = st.one_of(st.just(0), st.integers(0, 400), st.integers(0, 2 * DAY), st.integers(0, 100 * DAY))
+pauses = st.one_of(
+    st.just(0), st.integers(0, 400), st.integers(0, 2 * DAY), st.integers(0, 100 * DAY)
+)
 ages = st.one_of(st.integers(-200, 10), st.integers(0, 2 * HOUR), st.integers(0, KEPT))
 happenings = st.lists(
-    st.tuples(pauses, ages, st.integers(0, 4), st.integers(0, 2), st.sampled_from([0, 0, 1250, -300, 1 << 40])),
+    st.tuples(
+        pauses,
+        ages,
+        st.integers(0, 4),
+        st.integers(0, 2),
+        st.sampled_from([0, 0, 1250, -300, 1 << 40]),
+    ),
     min_size=1,
     max_size=40,
 )
@@ -30,6 +38,7 @@ Happening = tuple[int, int, int, int, int]
 
 
 def new_state() -> CustomerState:
+    """A customer of whom nothing is known."""
     return CustomerState("käse", LAYOUT, 2)
 
 
@@ -54,7 +63,10 @@ def summed(events: Sequence[tuple[int, int, int, int]], at: int) -> list[float]:
     return row
 
 
-def run(happened: Sequence[Happening], *, dues: bool) -> tuple[CustomerState, list[tuple[int, int, int, int]]]:
+def run(
+    happened: Sequence[Happening], *, dues: bool
+) -> tuple[CustomerState, list[tuple[int, int, int, int]]]:
+    """Let it happen, event by event; the state, the time at the end, and the events as they count."""
     state, now, events = new_state(), START, []
     for number, (pause, age, kind, stage, cents) in enumerate(happened):
         now += pause

@@ -112,7 +112,7 @@ class Space:
         counts: dict[str, int] = {}
         try:
             async with asyncio.timeout(within):
-                while (counts := await self.counts()).get("in", 0) < records:
+                while (counts := await self.counts()).get("in", 0) < records:  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
         except TimeoutError:
             message = (
@@ -158,7 +158,7 @@ class Space:
     def spawn(self, log: Path, **more: str) -> subprocess.Popen[bytes]:
         """A worker as a process of its own; `more` are settings as environment variables."""
         with log.open("ab") as file:
-            return subprocess.Popen(  # noqa: S603
+            return subprocess.Popen(
                 [sys.executable, "-m", "stream.cli", "worker"],
                 env=environment(self.settings) | more,
                 stdout=file,

@@ -27,6 +27,7 @@ TWITCHY = Outcome(name="purchase", horizon_days=7, base_rate=0.05, cuts=(0.02, 0
 
 
 def dead(world: World) -> list[deadletters.Kept]:
+    """The dead letters so far."""
     found = [
         deadletters.read(each.key, each.value, each.headers) for each in world.outputs(DEAD_LETTERS)
     ]
@@ -34,6 +35,7 @@ def dead(world: World) -> list[deadletters.Kept]:
 
 
 def reconciles(counts: dict[str, int]) -> bool:
+    """Everything that came in is in exactly one of the parts."""
     parts = ("scored", "duplicates", "rejected", "forwarded", "control")
     return counts["in"] == sum(counts.get(part, 0) for part in parts)
 
@@ -161,6 +163,7 @@ async def test_a_control_record_of_another_partition_is_forged() -> None:
 
 
 def rule(**given: Any) -> Rule:
+    """A rule about the highest purchase band, but for what is given."""
     return Rule.model_validate({"name": "r", "outcome": "purchase", "band": "very high"} | given)
 
 
@@ -252,9 +255,8 @@ async def test_a_type_added_later_is_scored_by_the_same_states() -> None:
     assert [letter.reason for letter in dead(world)] == ["unknown_type"]
     assert world.counts()["scored"] == 2
     reasons = world.bodies(BAND_CHANGES)[-1]["reasons"]
-    assert [each["text"] for each in reasons if each["family"] == "purchases"][0].startswith(
-        "1 purchase"
-    )
+    purchases = next(each["text"] for each in reasons if each["family"] == "purchases")
+    assert purchases.startswith("1 purchase")
 
 
 async def test_a_replay_never_goes_live() -> None:
