@@ -67,7 +67,7 @@ async def _go_live(bench: Bench, settings: Settings, program: Program, records: 
 
 
 async def _under_load(bench: Bench, settings: Settings, program: Program) -> dict[str, Any]:
-    warm, long = (1, 4) if bench.quick else (5, 20)
+    warm, long = (1, 4) if bench.quick else (20, 20)
     load = Load(settings, bench.customers, RATE, seed=bench.seed + 1)
     async with load.connected():
         bench.tell(f"latency: {RATE} touchpoints a second, {warm} s to warm up")

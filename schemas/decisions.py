@@ -23,7 +23,7 @@ class Decisions(BaseModel):
     types: tuple[TouchpointType, ...] = ()
     """Beside the built-in ones."""
     outcomes: Annotated[tuple[Outcome, ...], Field(min_length=1, max_length=16)]
-    rules: tuple[Rule, ...] = ()
+    rules: Annotated[tuple[Rule, ...], Field(max_length=255)] = ()
 
     @property
     def text(self) -> str:

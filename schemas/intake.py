@@ -13,7 +13,8 @@ from schemas.touchpoint import Touchpoint
 from schemas.types import TypeRegistry
 
 MOST_BYTES: Final = 64 * 1024
-"""A touchpoint larger than this is rejected; the topic takes more, so that it can be kept as a dead letter."""
+"""A touchpoint larger than this, key and headers included, is rejected; the topic takes more, so that it can be
+kept as a dead letter."""
 
 _NO_HEADERS: Headers = {}
 

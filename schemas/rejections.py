@@ -62,7 +62,8 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "The JSON is nested too deeply", "Flatten the attributes; about 200 levels are read."
     ),
     Reason.TOO_LARGE: Meaning(
-        "The touchpoint is too large", "Keep it under 64 KiB: send a link instead of the document."
+        "The touchpoint is too large",
+        "Keep key, headers and value under 64 KiB together: send a link instead of the document.",
     ),
     Reason.NULL_VALUE: Meaning(
         "The record has no value", "Send no tombstones; erasure has a way of its own."

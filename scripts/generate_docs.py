@@ -20,6 +20,7 @@ from schemas.touchpoint import Touchpoint
 from schemas.types import DEFAULT_TYPES, TypeRegistry
 from scripts.cli_page import cli_page
 from stream.broker.deadletters import PREFIX
+from stream.broker.packing import MOST_PACKED, MOST_PLAIN
 from stream.features.grid import WINDOWS
 from stream.features.layout import Layout
 from stream.features.vector import Vectorizer
@@ -37,6 +38,19 @@ _MODELS: Final[Mapping[str, tuple[type[BaseModel], _Mode]]] = {
     "intake-answer": (IntakeAnswer, "serialization"),
 }
 """By file name: what is read may leave out what has a default; what is written holds everything."""
+
+_ESCAPED: Final = (
+    "the value of an original header that cannot stand under its own name, for it begins with "
+    f"`{PREFIX}` or is no UTF-8; `<name>` is percent-encoded"
+)
+_PACKED: Final = (
+    f"`zlib`: the record was too large to be kept as it was (more than {MOST_PLAIN:,} bytes), so the value "
+    "is zlib data of a MessagePack array of key, value and the pairs of header name and value"
+)
+_CUT: Final = (
+    f"too large even so, or more than {MOST_PACKED >> 20} MiB: only its beginning was kept; bytes of key, "
+    "headers and value together, and a hash of the whole value"
+)
 
 
 def generated() -> dict[str, str]:
@@ -117,6 +131,10 @@ def rejections_page() -> str:
             (f"`{PREFIX}topic`, `-partition`, `-offset`", "where the record was read"),
             (f"`{PREFIX}timestamp`", "the record's time there, in milliseconds since 1970"),
             (f"`{PREFIX}id`", "the same for the same record, however often it is rejected"),
+            (f"`{PREFIX}name-<name>`", _ESCAPED),
+            (f"`{PREFIX}null`", "the record had neither key nor value"),
+            (f"`{PREFIX}packed`", _PACKED),
+            (f"`{PREFIX}whole`, `-sha256`", _CUT),
         ),
     )
     return f"""{_MADE}
@@ -124,7 +142,7 @@ def rejections_page() -> str:
 
 A touchpoint that cannot be scored is not lost. The HTTP intake answers with the reason, as a problem
 (RFC 9457) whose type is `/problems/<reason>`. A record on Kafka goes to the topic `touchpoints-dlq` with
-its original bytes, key and headers. The codes are stable: programs may rely on them, and should expect
+its original bytes, key and headers ([what is kept](how-to/dead-letters.md#what-is-kept)). The codes are stable: programs may rely on them, and should expect
 new ones.
 
 {table}

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer
 from faust.app.base import BootStrategy
 
 from stream.agents.owner import Owner, Parts
-from stream.agents.source import Put, Source
+from stream.agents.source import FINISH_SECONDS, Put, Source
 from stream.broker import client, setup
 from stream.broker.log import KafkaLog
 from stream.broker.topics import Topics
@@ -111,7 +111,7 @@ async def _serve(source: Source, stop: asyncio.Event) -> None:
     @app.agent(channel, name="score")
     async def score(polls: Any) -> None:
         async for poll in polls:
-            await poll.run()
+            poll.begin()
 
     await app.start()
     try:
@@ -133,6 +133,9 @@ async def _consumer(settings: Settings, topics: Topics) -> AsyncIterator[AIOKafk
         auto_offset_reset="none",
         session_timeout_ms=int(session),
         heartbeat_interval_ms=int(session / 4),
+        # Longer than an owner may take to finish before it lets go; else the slow one is thrown out.
+        rebalance_timeout_ms=int(FINISH_SECONDS * 1500),
+        isolation_level="read_committed",  # what a producer's transaction took back never happened
         # An owner that hangs is given up by its poll's deadline; an idle standby must not be thrown out.
         max_poll_interval_ms=86_400_000,
         max_partition_fetch_bytes=4 << 20,

@@ -21,6 +21,7 @@ from stream.broker.lag import Lag, lags
 from stream.broker.topics import LIVE_CLOCK, Topics
 from stream.errors import BandshiftError, SettingsError
 from stream.partition.ledger import decode_ledger
+from stream.pipeline import SETTINGS
 from stream.settings import CONFIG_VARIABLE, Settings
 from stream.store.connect import address, connect
 from stream.store.redis import RedisStore
@@ -250,6 +251,13 @@ async def _check_states(
             Level.WARNING,
             "the types, outcomes or rules in force are others than these settings have",
             "they come from the log; to change them, run: bandshift adopt",
+        )
+    elif any(ledger.partitions and SETTINGS not in ledger.versions for ledger in found):
+        report.note(
+            "decisions",
+            Level.WARNING,
+            "the log does not say which types, outcomes and rules decide: a worker that rebuilds would go by its own",
+            "to write them into the log, run: bandshift adopt",
         )
     else:
         text = "no states yet" if not made else f"states of {len(made) and partitions} partitions"

@@ -43,6 +43,10 @@ class LogLostError(BrokerError):
     """The log no longer reaches back to where the states end: going on would be wrong."""
 
 
+class ProducerSpentError(BrokerError):
+    """The broker refused what was sent, and will take nothing more of it from this producer."""
+
+
 class TouchpointFileError(BandshiftError):
     """A file of touchpoints cannot be read, or its rows must not be sent as they are."""
 

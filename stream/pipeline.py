@@ -16,7 +16,7 @@ from schemas.home import home
 from schemas.rejections import Reason, Rejection
 from schemas.types import TypeRegistry
 from stream.features.codec import VERSION
-from stream.features.grid import DAY, KEPT
+from stream.features.grid import DAY, KEPT, LATEST
 from stream.features.layout import Layout
 from stream.features.state import REMEMBERED, CustomerState
 from stream.features.vector import Vectorizer
@@ -27,6 +27,7 @@ from stream.partition.dues import DueQueue
 from stream.partition.intake import Event, Reader, Record
 from stream.partition.ledger import Ledger, Position
 from stream.partition.outputs import TOUCHPOINTS, Output
+from stream.partition.size import size_of
 from stream.partition.step import MOST_FORWARDED, DeadLetter, Entry, Scoring, Step
 from stream.partition.verdict import Verdict
 
@@ -87,7 +88,7 @@ class Pipeline:
         model = self.models[ledger.versions.get("model", 0)]
         for entry in entries:
             record, parsed = entry
-            clock = max(ledger.clock, record.timestamp)
+            clock = turned(ledger.clock, record)
             if step.position.offset != record.offset:
                 step.position = Position(
                     record.offset
@@ -180,14 +181,20 @@ class Pipeline:
     def _forward(self, step: Step, record: Record, event: Event, partition: int) -> bool:
         """Send a touchpoint to its customer's home; False if this is its home, or the step is full."""
         target, value = home(event.customer_id, self.partitions), record.value or b""
-        if target == partition or (step.forwarded and step.forwarded + len(value) > MOST_FORWARDED):
+        size = size_of(record.key, value, record.headers)
+        if target == partition or (step.forwarded and step.forwarded + size > MOST_FORWARDED):
             return False
-        kept = tuple((name, text or b"") for name, text in record.headers if name not in _OWN)
+        # A byte of a name that is no UTF-8 could not be sent: "?", so that the size stays the same.
+        kept = tuple(
+            (name.encode("utf-8", "replace").decode(), text)
+            for name, text in record.headers
+            if name not in _OWN
+        )
         headers = kept + self._signer.forward(target, Origin(partition, record.offset), value)
         step.outputs.append(
             Output(TOUCHPOINTS, target, record.key, value, headers, record.timestamp)
         )
-        step.forwarded += len(value)
+        step.forwarded += size
         step.ledger.count("forwarded")
         return True
 
@@ -204,15 +211,22 @@ class Pipelines:
         self.silence = silence
         self._signer = signer
         self._made: dict[str, Pipeline] = {}
+        self._own_text = own.text
 
     def get(self, text: str) -> Pipeline:
         """The pipeline of decisions given as text; empty: of our own."""
+        text = text or self._own_text
         found = self._made.get(text)
         if found is None:
-            decisions = Decisions.model_validate_json(text) if text else self.own
+            decisions = self.own if text == self._own_text else Decisions.model_validate_json(text)
             found = Pipeline(decisions, self._signer, self.partitions, silence=self.silence)
             self._made[text] = found
         return found
+
+
+def turned(clock: int, record: Record) -> int:
+    """The log's clock after a record, in ms; a time beyond all that states can hold does not turn it."""
+    return record.timestamp if clock < record.timestamp < LATEST * 1000 else clock
 
 
 def _first_time(ledger: Ledger, origin: Origin) -> bool:

@@ -127,7 +127,7 @@ class Settings(BaseSettings):
     types: tuple[TouchpointType, ...] = ()
     """Touchpoint types beside the built-in ones."""
     outcomes: Annotated[tuple[Outcome, ...], Field(min_length=1, max_length=16)] = DEFAULT_OUTCOMES
-    rules: tuple[Rule, ...] = DEFAULT_RULES
+    rules: Annotated[tuple[Rule, ...], Field(max_length=255)] = DEFAULT_RULES
 
     @classmethod
     def settings_customise_sources(

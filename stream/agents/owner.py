@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 from uuid import uuid4
 
@@ -31,7 +32,7 @@ from stream.partition.intake import Event, Record
 from stream.partition.ledger import Ledger, Position, decode_ledger, encode_ledger
 from stream.partition.outputs import Output
 from stream.partition.step import MOST_CUSTOMERS, Entry, Step
-from stream.pipeline import Pipeline, Pipelines
+from stream.pipeline import Pipeline, Pipelines, turned
 from stream.store.port import Change, Store, Write
 
 _DUES_READ: Final = 2_000
@@ -73,6 +74,7 @@ class Owner:
         self._todo: list[Entry] = []
         self._acks: asyncio.Task[None] | None = None
         self._was_member = False
+        self._ticked = False
         self.ready = False
         """False: it must take over before it works."""
 
@@ -96,10 +98,13 @@ class Owner:
         committed = await parts.log.committed(partition)
         beginning = await parts.log.beginning(partition)
         self._committed = beginning if committed is None else committed
+        self._published = self._committed  # known before any later call may fail: C never goes back
         self._was_member = True
         self._check_log(position, beginning, await parts.log.end(partition))
         self._position = position
         self._ledger = decode_ledger(ledger)
+        # The decisions in force, adopted or not: a worker with others of its own changes nothing.
+        self._ledger.settings = self._ledger.settings or parts.pipelines.own.text
         self._check_states()
         if position is not None and position > Position(self._committed) and outbox:
             await parts.log.publish(_outbox.decode(outbox))
@@ -116,6 +121,7 @@ class Owner:
         self._dues = DueQueue()
         self._states = {}
         self._todo = []
+        self._ticked = False
 
     def _check_log(self, position: Position | None, beginning: int, end: int) -> None:
         start = position.offset if position else 0
@@ -174,6 +180,8 @@ class Owner:
             await self.take_over()
             return  # the log was told to read from elsewhere: these records may not be the next
         self._todo += self._read(records)
+        if records:
+            self._ticked = False
         if not self._todo:
             await self._idle()
         for _ in range(self._parts.steps_at_once):
@@ -209,7 +217,10 @@ class Owner:
     async def _prepare(self, entries: Sequence[Entry]) -> None:
         """Get the states that the next step may touch, and who is due meanwhile."""
         parts, states = self._parts, self._states
-        clock = max(self._ledger.clock, *(entry.record.timestamp for entry in entries)) // 1000
+        clock = self._ledger.clock
+        for entry in entries:
+            clock = turned(clock, entry.record)
+        clock //= 1000
         await self._read_dues(clock)
         wanted = dict.fromkeys(self._dues.until(clock, MOST_CUSTOMERS))
         for entry in entries:
@@ -266,7 +277,8 @@ class Owner:
         states = self._states
         for customer_id in step.changed:
             states[customer_id] = states.pop(customer_id)
-        for customer_id in list(states)[: max(0, len(states) - self._parts.cached)]:
+        excess = len(states) - self._parts.cached
+        for customer_id in list(islice(states, excess)) if excess > 0 else ():
             del states[customer_id]
 
     # -- outputs ---------------------------------------------------------------------------------------
@@ -300,10 +312,11 @@ class Owner:
         """Nothing to read: look whether the partition is still ours, and let time pass for those due."""
         await self.acknowledged()
         await self._parts.store.hold(self.partition, self._claim, self._position)
-        if not self._ledger.live or self._position is None:
-            return
+        if self._ticked or not self._ledger.live or self._position is None:
+            return  # one tick at a time: where this clock is ahead of the broker's, another would not help
         now = int(self._parts.wall())
         await self._read_dues(now)
         first = self._dues.first()
         if first is not None and first[0] <= now:
+            self._ticked = True
             await self._parts.log.append(self.partition, Kind.TICK)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -18,7 +18,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from stream.agents.collector import Collector
 from stream.agents.owner import Owner
 from stream.broker.port import Log
-from stream.errors import BandshiftError, LogLostError
+from stream.errors import BandshiftError, LogLostError, ProducerSpentError
 from stream.partition.intake import Record
 from stream.settings import WorkerSettings
 
@@ -27,36 +27,27 @@ _IDLE_SECONDS: Final = 1.0
 _REST_SECONDS: Final = 0.5
 """How long a partition rests after a failure, before it is taken over again."""
 _CHECK_SECONDS: Final = 5.0
+_WAIT_SECONDS: Final = 0.1
+FINISH_SECONDS: Final = 10.0
+"""How long an owner may take to finish before its partition goes to another worker."""
 
 logger = logging.getLogger("bandshift.worker")
 
 
 @dataclass
 class Poll:
-    """What one poll brought, by owner. The agent answers it whatever happens."""
+    """What one poll brought, by owner."""
 
     work: Sequence[tuple[Owner, Sequence[Record]]]
-    seconds: float
-    failed: Callable[[Owner, BaseException], None]
-    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    begin_one: Callable[[Owner, Sequence[Record]], None]
 
-    async def run(self) -> None:
-        """Let every owner take in its records, side by side: while one waits for the store, another computes."""
-        try:
-            await asyncio.gather(*(self._one(owner, records) for owner, records in self.work))
-        finally:
-            self.answered.set()
+    def begin(self) -> None:
+        """Let every owner take in its records, side by side: while one waits for the store, another computes.
 
-    async def _one(self, owner: Owner, records: Sequence[Record]) -> None:
-        try:
-            async with asyncio.timeout(self.seconds):
-                await owner.work(records)
-        except asyncio.CancelledError:
-            owner.ready = False
-            raise
-        except Exception as error:  # noqa: BLE001 -- whatever went wrong, the partition is taken over anew
-            owner.ready = False
-            self.failed(owner, error)
+        Nobody waits for all of them: an owner whose outputs the broker does not take holds up no other.
+        """
+        for owner, records in self.work:
+            self.begin_one(owner, records)
 
 
 Put = Callable[[Poll], Awaitable[Any]]
@@ -80,20 +71,45 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         self._make_owner = make_owner
         self._settings = settings
         self._partitions = partitions
-        self._poll = Poll((), 0, self._failed)
-        self._poll.answered.set()
+        self._given: set[Owner] = set()
+        """Owners who were given something, and have not begun yet."""
+        self._working: dict[Owner, asyncio.Task[None]] = {}
+        self._letting_go = False
         self._rests: dict[int, float] = {}
         self._looked: dict[int, float] = {}
         self.owners: dict[int, Owner] = {}
         self._fatal: BandshiftError | None = None
 
+    # -- owners at work ----------------------------------------------------------------------------------
+
+    def _begin(self, owner: Owner, records: Sequence[Record]) -> None:
+        task = asyncio.create_task(self._work(owner, records))
+        self._working[owner] = task
+        self._given.discard(owner)
+        task.add_done_callback(lambda _: self._working.pop(owner))
+
+    async def _work(self, owner: Owner, records: Sequence[Record]) -> None:
+        try:
+            async with asyncio.timeout(self._settings.step_seconds):
+                await owner.work(records)
+        except asyncio.CancelledError:
+            owner.ready = False
+            raise
+        except Exception as error:  # noqa: BLE001 -- whatever went wrong, the partition is taken over anew
+            owner.ready = False
+            self._failed(owner, error)
+
     # -- rebalances --------------------------------------------------------------------------------------
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Finish what is under way, commit it, and let go."""
-        await self._finish()
-        for tp in revoked:
-            self.owners.pop(tp.partition, None)
+        self._letting_go = True
+        try:
+            await self._finish()
+        finally:
+            self._letting_go = False
+            for tp in revoked:
+                self.owners.pop(tp.partition, None)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Every assigned partition gets an owner, who takes over before it works."""
@@ -103,14 +119,23 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _finish(self) -> None:
         try:
-            async with asyncio.timeout(self._settings.step_seconds):
-                await self._poll.answered.wait()
+            async with asyncio.timeout(FINISH_SECONDS):
+                while self._given or self._working:
+                    await self._one_done()
                 for owner in self.owners.values():
                     if owner.ready:
                         await owner.acknowledged()
-            await self.commit()
         except (BandshiftError, TimeoutError) as error:
-            logger.warning("not all could be committed: %s", error)
+            logger.warning("not all could be finished: %s", str(error) or type(error).__name__)
+        await self._try_commit()
+
+    async def _one_done(self) -> None:
+        """Wait until an owner has done its work, or a little."""
+        if self._working:
+            working = list(self._working.values())
+            await asyncio.wait(working, timeout=_WAIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await asyncio.sleep(_WAIT_SECONDS / 2)
 
     # -- the loop ----------------------------------------------------------------------------------------
 
@@ -129,9 +154,8 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             began = loop.time()
             poll = await self._next(began)
             if poll.work:
-                self._poll = poll
+                self._given.update(owner for owner, _ in poll.work)
                 await put(poll)
-                await poll.answered.wait()
             collector.between_polls(began)
             if loop.time() - committed >= self._settings.commit_seconds:
                 await self._try_commit()
@@ -139,14 +163,13 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             if loop.time() - checked >= _CHECK_SECONDS:
                 self._check_partitions()
                 checked = loop.time()
-            pause = began + self._settings.gather_ms / 1000 - loop.time()
-            if pause > 0:
-                await asyncio.sleep(pause)
+            await asyncio.sleep(max(0.0, began + self._settings.gather_ms / 1000 - loop.time()))
 
     async def _next(self, now: float) -> Poll:
         """The next batch: records of partitions that are ready, nothing for those that must look or take over."""
-        resting = {partition for partition, until in self._rests.items() if until > now}
-        owners = [owner for partition, owner in self.owners.items() if partition not in resting]
+        owners = [owner for owner in self.owners.values() if self._free(owner, now)]
+        if not owners:
+            await self._one_done()
         hungry = [owner for owner in owners if owner.ready and not owner.busy]
         ready = [TopicPartition(self._topic, owner.partition) for owner in hungry]
         work: list[tuple[Owner, Sequence[Record]]] = [
@@ -161,19 +184,24 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             elif now - self._looked.get(owner.partition, 0) >= _IDLE_SECONDS:
                 work.append((owner, ()))
                 self._looked[owner.partition] = now
-        return Poll(work, self._settings.step_seconds, self._failed)
+        return Poll(work, self._begin)
+
+    def _free(self, owner: Owner, now: float) -> bool:
+        if self._letting_go or owner in self._given or owner in self._working:
+            return False
+        return self._rests.get(owner.partition, 0) <= now
 
     async def _read(
         self, ready: list[TopicPartition], *, wait: bool
     ) -> dict[int, Sequence[Record]]:
         if not ready:
-            if wait:
-                await asyncio.sleep(0.05)
             return {}
+        # While others work there is soon more to do than to wait for these.
+        longest = max(1, self._settings.gather_ms) if self._given or self._working else 100
         try:
             found = await self._consumer.getmany(
                 *ready,
-                timeout_ms=100 if wait else 0,
+                timeout_ms=longest if wait else 0,
                 max_records=self._settings.poll_records,
             )
         except IllegalStateError:  # a rebalance took one of them meanwhile
@@ -187,7 +215,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _failed(self, owner: Owner, error: BaseException) -> None:
         partition = owner.partition
-        if isinstance(error, LogLostError):
+        if isinstance(error, LogLostError | ProducerSpentError):
             self._fatal = error
         elif isinstance(error, BandshiftError | TimeoutError):
             logger.warning(

@@ -14,6 +14,7 @@ from stream.api.bodies import KafkaHeaders
 from stream.features.grid import DAY, KEPT
 from stream.partition.control import Headers
 from stream.partition.intake import Event, Reader
+from stream.partition.size import check_size
 from stream.pipeline import AHEAD
 
 NO_HEADERS: Final[KafkaHeaders] = ()
@@ -96,8 +97,9 @@ class Intake:
     def check(self, value: bytes, headers: KafkaHeaders = NO_HEADERS) -> Event | Rejection:
         """The touchpoint, or why the worker would not score it."""
         found = self._standing.reader.parse(_Record(0, 0, None, value, headers), 0)
-        if isinstance(found, Event):
-            return self._check_time(found) or found
+        if isinstance(found, Event):  # the worker will see it with its key
+            large = check_size(found.customer_id.encode(), value, headers)
+            return large or self._check_time(found) or found
         if isinstance(found, Rejection):
             return found
         message = "a touchpoint over HTTP carries no control header"

@@ -23,6 +23,9 @@ TOUCHPOINTS_BATCH = 200_000
 OUTPUTS_BATCH = 900_000
 """Of outputs and dead letters, whose topics take 1 MiB and more."""
 
+MOST_REQUEST = 17 << 20
+"""Bytes of one record before it is compressed: a dead letter of 16 MiB goes back as it came."""
+
 
 def options(kafka: KafkaSettings) -> dict[str, Any]:
     """Keyword arguments that all aiokafka clients take."""
@@ -97,7 +100,11 @@ async def _unhurried(start: Coroutine[Any, Any, None]) -> None:
 
 @asynccontextmanager
 async def producer(
-    kafka: KafkaSettings, *, batch: int = TOUCHPOINTS_BATCH, linger_ms: int = 0
+    kafka: KafkaSettings,
+    *,
+    batch: int = TOUCHPOINTS_BATCH,
+    linger_ms: int = 0,
+    compression: str | None = None,
 ) -> AsyncIterator[AIOKafkaProducer]:
     """A started, idempotent producer that waits for all replicas."""
     made = AIOKafkaProducer(
@@ -105,8 +112,9 @@ async def producer(
         acks="all",
         enable_idempotence=True,
         max_batch_size=batch,
-        max_request_size=4 << 20,
+        max_request_size=MOST_REQUEST,
         linger_ms=linger_ms,
+        compression_type=compression,
     )
     async with started(kafka, made, made.stop):
         yield made

@@ -8,17 +8,27 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaError,
+    KafkaTimeoutError,
+    ProducerClosed,
+)
 
 from stream.broker import deadletters
 from stream.broker.topics import MOST_RECORD, Topics
-from stream.errors import BrokerError, NotAMemberError
+from stream.errors import BrokerError, NotAMemberError, ProducerSpentError
 from stream.partition.control import Headers, Kind, Signer
 from stream.partition.outputs import TOUCHPOINTS, Output
+from stream.partition.size import size_of
 from stream.partition.step import DeadLetter
 
 _FORWARDED_AT_ONCE: Final = MOST_RECORD * 3 // 4
 """A batch counts as one record against the topic's limit."""
+_BESIDES: Final = 512
+_PER_HEADER: Final = 8
+"""Bytes of a record beside key, headers and value, and of a header's lengths: more than Kafka ever takes."""
 
 Row = tuple[bytes | None, bytes | None, Headers, int | None]
 
@@ -66,56 +76,57 @@ class KafkaLog:
         rows: dict[tuple[str, int], list[Row]] = {}
         for topic, partition, key, value, headers, timestamp in outputs:
             rows.setdefault((topic, partition), []).append((key, value, headers, timestamp))
-        with _answering():
-            homes = [
+        await asyncio.gather(
+            *(
                 self._one_by_one(partition, found)
-                for (topic, partition), found in rows.items()
                 if topic == TOUCHPOINTS
-            ]
-            sent: list[Awaitable[Any]] = []
-            for (topic, partition), found in rows.items():
-                if topic != TOUCHPOINTS:
-                    sent += await self._send(self._topics.name(topic), partition, found)
-            await asyncio.gather(*sent, *homes)
+                else self._send(self._topics.name(topic), partition, found)
+                for (topic, partition), found in rows.items()
+            )
+        )
 
     async def _one_by_one(self, partition: int, rows: Sequence[Row]) -> None:
         """Forwards to one home: a batch only after the one before, or the home could miss one as repeated."""
         part: list[Row] = []
         size = 0
         for row in rows:
-            length = len(row[1] or b"") + 512
+            key, value, headers, _ = row
+            length = size_of(key, value, headers) + _BESIDES + _PER_HEADER * len(headers)
             if part and size + length > _FORWARDED_AT_ONCE:
-                await asyncio.gather(*await self._send(self._topics.touchpoints, partition, part))
+                await self._send(self._topics.touchpoints, partition, part)
                 part, size = [], 0
             part.append(row)
             size += length
-        await asyncio.gather(*await self._send(self._topics.touchpoints, partition, part))
+        await self._send(self._topics.touchpoints, partition, part)
 
-    async def _send(self, topic: str, partition: int, rows: Sequence[Row]) -> list[Awaitable[Any]]:
-        """Queue whole batches; one `send` per record would cost 4 microseconds each."""
+    async def _send(self, topic: str, partition: int, rows: Sequence[Row]) -> None:
+        """Send whole batches, and return when they are acknowledged.
+
+        One `send` per record would cost 4 microseconds each.
+        """
         sent: list[Awaitable[Any]] = []
-        batch = self._producer.create_batch()
-        for key, value, headers, timestamp in rows:
-            added = batch.append(key=key, value=value, timestamp=timestamp, headers=list(headers))
-            if added is None:
-                batch.close()
-                sent.append(await self._producer.send_batch(batch, topic, partition=partition))
-                batch = self._producer.create_batch()
-                batch.append(key=key, value=value, timestamp=timestamp, headers=list(headers))
-        batch.close()
-        sent.append(await self._producer.send_batch(batch, topic, partition=partition))
-        return sent
+        with _producing(topic, partition):
+            batch = self._producer.create_batch()
+            for key, value, headers, timestamp in rows:
+                added = batch.append(
+                    key=key, value=value, timestamp=timestamp, headers=list(headers)
+                )
+                if added is None:
+                    batch.close()
+                    sent.append(await self._producer.send_batch(batch, topic, partition=partition))
+                    batch = self._producer.create_batch()
+                    batch.append(key=key, value=value, timestamp=timestamp, headers=list(headers))
+            batch.close()
+            sent.append(await self._producer.send_batch(batch, topic, partition=partition))
+            await asyncio.gather(*sent)
 
     async def bury(self, partition: int, dead: Sequence[DeadLetter]) -> None:
         rows = [deadletters.row(self._topics.touchpoints, partition, each) for each in dead]
-        with _answering():
-            await asyncio.gather(*await self._send(self._topics.dead_letters, partition, rows))
+        await self._send(self._topics.dead_letters, partition, rows)
 
     async def append(self, partition: int, kind: Kind, what: str = "", version: int = 0) -> None:
         value, headers = self._signer.control(partition, kind, what, version)
-        row: Row = (b"", value, headers, None)
-        with _answering():
-            await asyncio.gather(*await self._send(self._topics.touchpoints, partition, [row]))
+        await self._send(self._topics.touchpoints, partition, [(b"", value, headers, None)])
 
 
 @contextmanager
@@ -126,3 +137,27 @@ def _answering() -> Iterator[None]:
         raise NotAMemberError("Kafka: the partition went to another worker") from error
     except (KafkaError, OSError, TimeoutError) as error:
         raise BrokerError(f"Kafka: expected an answer, got {type(error).__name__}") from error
+
+
+@contextmanager
+def _producing(topic: str, partition: int) -> Iterator[None]:
+    """Tell what no later try can mend from what one may.
+
+    A batch that is refused has used up its sequence numbers: an idempotent producer of aiokafka goes on
+    behind the gap, and the broker takes nothing more from it in that partition. So whatever Kafka's client
+    does not try again by itself (too large, not allowed, out of order, fenced, ...) ends this producer; a
+    time-out before anything was queued does not.
+    """
+    with _answering():
+        try:
+            yield
+        except (KafkaTimeoutError, ProducerClosed):
+            raise
+        except KafkaError as error:
+            if error.retriable:
+                raise
+            raise ProducerSpentError(
+                f"Kafka: {topic}, partition {partition}: the broker refused what was sent: "
+                f"{type(error).__name__}",
+                "put right what it names, then start the worker again; see: bandshift doctor",
+            ) from error

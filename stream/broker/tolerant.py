@@ -2,7 +2,7 @@
 
 Kafka lets any bytes be a header's name. aiokafka 0.14 decodes it while unpacking a fetch, so one such record
 raises from every poll, for ever, and stops all partitions of its consumer. Here the rest of that fetch is
-unpacked once more by hand, with the bytes that are no UTF-8 replaced.
+unpacked once more by hand, with lone surrogates for the bytes that are no UTF-8: a dead letter keeps them.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _records(batch: Any, tp: Any) -> Iterator[Any]:
         passed, further = read.number(), read.number()
         key, value = read.bytes(), read.bytes()
         headers = tuple(
-            ((read.bytes() or b"").decode("utf-8", "replace"), read.bytes())
+            ((read.bytes() or b"").decode("utf-8", "surrogateescape"), read.bytes())
             for _ in range(read.number())
         )
         yield ConsumerRecord(

@@ -10,9 +10,13 @@ _WEEK: Final = {"retention.ms": str(7 * 24 * 3600 * 1000), "cleanup.policy": "de
 LIVE_CLOCK: Final = "LogAppendTime"
 HISTORY_CLOCK: Final = "CreateTime"
 CLOCK: Final = "message.timestamp.type"
+AHEAD: Final = "message.timestamp.after.max.ms"
 
 MOST_RECORD: Final = 256 * 1024
 """Topic limit of `touchpoints`: four times what is taken, so that too large a record can be rejected at all."""
+MOST_AHEAD_MS: Final = 3_600_000
+"""How far a producer's timestamp may lie ahead of the broker's clock; Kafka 3 takes any by default, and one of
+the year 2100 would turn the log's clock there."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,11 @@ class Topics:
         """Name -> settings. A week's retention (Kafka's default) would make a rebuild impossible."""
         return {
             self.touchpoints: _FOREVER
-            | {"max.message.bytes": str(MOST_RECORD), CLOCK: HISTORY_CLOCK},
+            | {
+                "max.message.bytes": str(MOST_RECORD),
+                AHEAD: str(MOST_AHEAD_MS),
+                CLOCK: HISTORY_CLOCK,
+            },
             self.dead_letters: _FOREVER | {"max.message.bytes": str(1 << 20)},
             self.scores: _WEEK | {"max.message.bytes": str(4 << 20)},
             self.band_changes: _FOREVER | {"max.message.bytes": str(4 << 20)},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 import click
 
@@ -13,7 +14,7 @@ from stream.commands.common import configured, partitions_of, run, settings_for
 from stream.errors import SettingsError
 from stream.partition.control import Signer
 from stream.partition.ledger import Ledger, decode_ledger
-from stream.pipeline import Pipeline
+from stream.pipeline import SETTINGS, Pipeline
 from stream.settings import Settings
 from stream.store.connect import connect
 
@@ -45,10 +46,12 @@ async def _adopt(settings: Settings) -> tuple[int, bool]:
     finally:
         await store.close()
     ledgers = [decode_ledger(each.ledger) for each in standings]
-    if all(ledger.settings == settings.decisions.text for ledger in ledgers):
+    text = settings.decisions.text
+    # What was never adopted is not in the log: a rebuild would not find it there.
+    if all(ledger.versions.get(SETTINGS) and ledger.settings == text for ledger in ledgers):
         return partitions, False
     _check(settings.decisions, ledgers, partitions)
-    await bring_into_force(settings, partitions)
+    await bring_into_force(settings, range(partitions))
     return partitions, True
 
 
@@ -61,10 +64,10 @@ def _check(decisions: Decisions, ledgers: list[Ledger], partitions: int) -> None
         )
 
 
-async def bring_into_force(settings: Settings, partitions: int) -> None:
-    """Append the settings' decisions to every partition, as a version newer than any before."""
+async def bring_into_force(settings: Settings, partitions: Iterable[int]) -> None:
+    """Append the settings' decisions to these partitions, as a version newer than any before."""
     topics = Topics(settings.namespace)
     signer = Signer(settings.control_key(), topics.touchpoints)
     version = int(time.time() * 1000)
     async with client.producer(settings.kafka) as producer:
-        await golive.adopt(producer, topics, range(partitions), signer, settings.decisions, version)
+        await golive.adopt(producer, topics, list(partitions), signer, settings.decisions, version)

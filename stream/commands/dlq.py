@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
@@ -105,12 +104,16 @@ async def _latest(settings: Settings, reason: str | None, limit: int) -> Sequenc
 def lines(letter: Letter, style: Style) -> list[str]:
     """A dead letter to read."""
     kept = letter.kept
-    return [
+    key, value, _ = kept.original
+    told = [
         f"{style.dim(clock(letter.written))}  {style.level('error', kept.reason)}  {printable(kept.detail)}",
         f"  from   {kept.topic}, partition {kept.partition}, offset {kept.offset}",
-        f"  key    {shown(kept.key)}",
-        f"  value  {shown(kept.value, 400)}",
+        f"  key    {shown(key)}",
+        f"  value  {shown(value, 400)}",
     ]
+    if kept.whole is not None:
+        told.append(f"  whole  {kept.whole} bytes, of which only the beginning could be kept")
+    return told
 
 
 @command.command("redrive")
@@ -122,28 +125,36 @@ def redrive(reason: str | None, as_json: bool, namespace: str | None) -> None:
 
     Each goes to its customer's home with its original key, value, headers and time; what still cannot be
     scored becomes a dead letter again. What was sent back is noted: running it again sends only what is
-    outstanding then.
+    outstanding then. Of what cannot go back, because it is too large, a line tells why.
     """
-    sent = run(_redrive(settings_for(namespace), reason))
+    sent, refused = run(_redrive(settings_for(namespace), reason))
+    for why in refused:
+        click.echo(f"not sent back: {why}", err=True)
     if as_json:
-        emit({"redriven": sum(sent.values()), "reasons": sent})
+        emit({"redriven": sum(sent.values()), "refused": len(refused), "reasons": sent})
     elif sent:
         told = ", ".join(f"{number} {name}" for name, number in sorted(sent.items()))
         click.echo(f"{sum(sent.values())} dead letters sent back in: {told}")
-    else:
+    elif not refused:
         click.echo("nothing outstanding")
 
 
-async def _redrive(settings: Settings, reason: str | None) -> dict[str, int]:
-    """How many were sent back, by reason."""
+async def _redrive(settings: Settings, reason: str | None) -> tuple[dict[str, int], list[str]]:
+    """How many were sent back, by reason; and why others were not."""
     topics, partitions = Topics(settings.namespace), await partitions_of(settings)
     sent: dict[str, int] = {}
-    producing: Any = client.producer(settings.kafka)
-    async with client.reader(settings.kafka) as consumer, producing as producer:
-        redriver = Redriver(producer, topics, settings.registry, partitions)
+    refused: list[str] = []
+    kafka = settings.kafka
+    async with (
+        client.reader(kafka) as consumer,
+        client.producer(kafka) as producer,
+        client.producer(kafka, compression="gzip") as compressing,
+    ):
+        redriver = Redriver(producer, compressing, topics, settings.registry, partitions)
         stock = await take_stock(consumer, topics, partitions)
         async for number, letters in outstanding(consumer, topics, stock, reason):
-            await redriver.redrive(number, letters)
-            for letter in letters:
+            done = await redriver.redrive(number, letters)
+            refused += done.refused
+            for letter in done.sent:
                 sent[letter.kept.reason] = sent.get(letter.kept.reason, 0) + 1
-    return sent
+    return sent, refused

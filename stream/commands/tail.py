@@ -95,6 +95,7 @@ def json_line(kind: str, record: Any, customer: str | None) -> str | None:
 
 def as_data(kept: Kept) -> dict[str, Any]:
     """A dead letter as plain data; bytes that are no UTF-8 are escaped."""
+    key, value, _ = original = kept.original
     return {
         "id": kept.identity,
         "reason": kept.reason,
@@ -103,8 +104,10 @@ def as_data(kept: Kept) -> dict[str, Any]:
         "topic": kept.topic,
         "partition": kept.partition,
         "offset": kept.offset,
-        "key": _text(kept.key),
-        "value": _text(kept.value),
+        "key": _text(key),
+        "value": _text(value),
+        "bytes": kept.whole or original.size,
+        "complete": kept.whole is None,
     }
 
 

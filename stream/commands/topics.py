@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import click
 
 from stream.broker import client, setup
+from stream.broker.reading import first_records
 from stream.broker.topics import CLOCK, Topics
 from stream.commands.adopt import bring_into_force
 from stream.commands.common import as_json, configured, emit, run, settings_for
@@ -57,9 +58,8 @@ async def _topics(settings: Settings, *, create: bool, repair: bool) -> list[Top
     topics, kafka = Topics(settings.namespace), settings.kafka
     async with client.admin(kafka) as admin:
         if create:
-            created = await setup.create(admin, topics, kafka.partitions, kafka.replication)
-            if topics.touchpoints in created:
-                await bring_into_force(settings, await setup.partitions(admin, topics))
+            await setup.create(admin, topics, kafka.partitions, kafka.replication)
+            await _begin(settings, topics, await setup.partitions(admin, topics))
         if repair:
             await setup.repair(admin, topics)
         counts = await setup.partition_counts(admin, topics)
@@ -71,6 +71,15 @@ async def _topics(settings: Settings, *, create: bool, repair: bool) -> list[Top
         Topic(name, counts[name], each, differing.get(name, {}) if counts[name] else {})
         for name, each in declared.items()
     ]
+
+
+async def _begin(settings: Settings, topics: Topics, partitions: int) -> None:
+    """Begin every empty partition with the decisions, whoever created the topic."""
+    async with client.reader(settings.kafka) as consumer:
+        begun = await first_records(consumer, topics.touchpoints, partitions)
+    empty = set(range(partitions)) - set(begun)
+    if empty:
+        await bring_into_force(settings, sorted(empty))
 
 
 def _lines(topic: Topic) -> list[str]:

@@ -20,6 +20,7 @@ from stream.features.layout import Layout
 
 Rows = NDArray[np.float64]
 Numbers = NDArray[np.int64]
+Compute = Callable[[Rows], Rows]
 ACTIVITY = "activity"
 PURCHASES = "purchases"
 _STAGE_FAMILY = dict(zip(STAGES, (ACTIVITY, PURCHASES, ACTIVITY), strict=True))
@@ -49,12 +50,13 @@ class Feature:
 class Entry:
     """A family of features, and how some of them are computed.
 
-    `compute` takes raw rows (n, width), the layout, and the numbers of those wanted within the family (m);
-    it gives them as (n, m).
+    `plan` takes the layout and the numbers of those wanted within the family (m); what it gives turns raw
+    rows (n, width) into them (n, m). All that does not depend on the rows is worked out in the plan: live,
+    a batch is often a single row.
     """
 
     features: Callable[[Layout], Iterator[Feature]]
-    compute: Callable[[Rows, Layout, Numbers], Rows]
+    plan: Callable[[Layout, Numbers], Compute]
 
 
 def _type_counts(layout: Layout) -> Iterator[Feature]:
@@ -69,11 +71,16 @@ def _type_counts(layout: Layout) -> Iterator[Feature]:
             yield Feature(name, _STAGE_FAMILY[stage], meaning, "count", window.name, scale)
 
 
-def _counts(rows: Rows, layout: Layout, wanted: Numbers) -> Rows:
-    scales = np.repeat([_COUNT_SCALE[window.name] for window in WINDOWS], layout.per_window)
-    found: Rows = np.log1p(rows.take(wanted, axis=1))
-    found /= scales[wanted]
-    return found
+def _counts(layout: Layout, wanted: Numbers) -> Compute:
+    every = np.repeat([_COUNT_SCALE[window.name] for window in WINDOWS], layout.per_window)
+    scales = every[wanted]
+
+    def compute(rows: Rows) -> Rows:
+        found: Rows = np.log1p(rows.take(wanted, axis=1))
+        found /= scales
+        return found
+
+    return compute
 
 
 def _stage_values(layout: Layout) -> Iterator[Feature]:
@@ -84,9 +91,14 @@ def _stage_values(layout: Layout) -> Iterator[Feature]:
     del layout
 
 
-def _values(rows: Rows, layout: Layout, wanted: Numbers) -> Rows:
-    cents = rows.take(layout.values + wanted, axis=1)
-    return np.copysign(np.log1p(np.abs(cents) / 100) / _VALUE_SCALE, cents)
+def _values(layout: Layout, wanted: Numbers) -> Compute:
+    columns = layout.values + wanted
+
+    def compute(rows: Rows) -> Rows:
+        cents = rows.take(columns, axis=1)
+        return np.copysign(np.log1p(np.abs(cents) / 100) / _VALUE_SCALE, cents)
+
+    return compute
 
 
 def _freshness_features(layout: Layout) -> Iterator[Feature]:
@@ -99,12 +111,18 @@ def _freshness_features(layout: Layout) -> Iterator[Feature]:
     )
 
 
-def _freshness(rows: Rows, layout: Layout, wanted: Numbers) -> Rows:
-    last = rows[:, layout.last : layout.facts]
-    hours = last.take(wanted[wanted < layout.types], axis=1)
-    if layout.types in wanted:  # of anything at all: the last one of the family
-        hours = np.concatenate((hours, last.max(axis=1, keepdims=True)), axis=1)
-    return _FRESHNESS.take(_ages(rows, hours))
+def _freshness(layout: Layout, wanted: Numbers) -> Compute:
+    columns = layout.last + wanted[wanted < layout.types]
+    anything = bool((wanted == layout.types).any())  # the last one of the family
+
+    def compute(rows: Rows) -> Rows:
+        hours = rows.take(columns, axis=1)
+        if anything:
+            latest = rows[:, layout.last : layout.facts].max(axis=1, keepdims=True)
+            hours = np.concatenate((hours, latest), axis=1)
+        return _FRESHNESS.take(_ages(rows, hours))
+
+    return compute
 
 
 def _ages(rows: Rows, last_hours: Rows) -> Numbers:
@@ -130,10 +148,12 @@ def _rhythm_features(_: Layout) -> Iterator[Feature]:
     )
 
 
-def _rhythm(rows: Rows, layout: Layout, wanted: Numbers) -> Rows:
-    if not len(wanted):
-        return np.empty((len(rows), 0))
-    first, purchases, first_purchase, last_purchase, at = rows[:, layout.facts :].T
+def _rhythm(layout: Layout, wanted: Numbers) -> Compute:
+    return lambda rows: _rhythms(rows[:, layout.facts :]).take(wanted, axis=1)
+
+
+def _rhythms(rows: Rows) -> Rows:
+    first, purchases, first_purchase, last_purchase, at = rows.T
     tenure = np.where(first > 0, at // DAY - first // DAY, 0.0)
     gaps = np.maximum(purchases - 1, 0)
     mean = np.divide(
@@ -143,7 +163,7 @@ def _rhythm(rows: Rows, layout: Layout, wanted: Numbers) -> Rows:
     ratio = np.divide(present, mean, out=np.zeros_like(at), where=mean > 0)
     found: Rows = np.log1p(np.stack((tenure, mean, ratio), axis=1))
     found /= [log1p(90), log1p(90), log1p(4)]
-    return found.take(wanted, axis=1)
+    return found
 
 
 DECLARED: tuple[Entry, ...] = (

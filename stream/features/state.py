@@ -31,7 +31,12 @@ FINE_PER_HOUR = HOUR // FINE
 FINE_PER_DAY = DAY // FINE
 REMEMBERED = DAY
 """Seconds for which an event id is remembered: the same id within them is a duplicate."""
+MOST_REMEMBERED = 4096
+"""Of one customer at a time, the latest: without a limit, an hour of 100 a second under one id ("guest")
+made a state of 4.3 MB, written anew with every step."""
 UNSCORED = 255
+MOST_FIRED = 255
+"""Rules of which is kept when they last fired."""
 
 _1H, _1D, _7D, _30D, _90D = (window.reach for window in WINDOWS)
 
@@ -218,6 +223,8 @@ class CustomerState:
         Counts and sums are integers addressed by event time, so the order of arrival does not matter.
         `event` is the hash of its id, `cents` its value in hundredths.
         """
+        if len(self.ids) >= MOST_REMEMBERED:
+            del self.ids[next(iter(self.ids))]
         self.ids[event] = self.at
         self._note(kind, time)
         self.packed = None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.features.declared import DECLARED, Entry, Feature
+from stream.features.declared import DECLARED, Compute, Feature
 from stream.features.layout import Layout
 
 
@@ -58,16 +58,17 @@ class Plan:
     def __init__(self, vectorizer: Vectorizer, columns: NDArray[np.int64]) -> None:
         self._layout = vectorizer.layout
         declared = vectorizer.order[columns]
-        self._parts: list[tuple[Entry, NDArray[np.int64]]] = []
+        self._computes: list[Compute] = []
         begin = 0
         for entry in DECLARED:
             size = sum(1 for _ in entry.features(self._layout))
             inside = np.sort(declared[(declared >= begin) & (declared < begin + size)])
-            self._parts.append((entry, inside - begin))
+            if len(inside):
+                self._computes.append(entry.plan(self._layout, inside - begin))
             begin += size
         self._order = np.argsort(np.argsort(declared))
 
     def matrix(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         """The chosen features (n, m) of raw rows (n, layout.width), in the order of their numbers."""
-        computed = [entry.compute(raw, self._layout, wanted) for entry, wanted in self._parts]
+        computed = [compute(raw) for compute in self._computes]
         return np.concatenate(computed, axis=1).take(self._order, axis=1)

@@ -23,7 +23,8 @@ SIGNATURE = "bandshift-signature"
 RESERVED = "bandshift-"
 """Headers of this prefix are bandshift's own; a producer's are not looked at unless signed."""
 
-Headers = tuple[tuple[str, bytes], ...]
+Headers = tuple[tuple[str, bytes | None], ...]
+"""Of a record. Bytes of a name that are no UTF-8 stand as lone surrogates (Python's `surrogateescape`)."""
 
 
 class Kind(StrEnum):

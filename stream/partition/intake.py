@@ -10,7 +10,8 @@ from schemas.intake import read
 from schemas.rejections import Reason, Rejection
 from schemas.types import STAGES, TypeRegistry
 from stream.features.grid import LATEST
-from stream.partition.control import CONTROL, ORIGIN, Control, Origin, Signer
+from stream.partition.control import CONTROL, ORIGIN, SIGNATURE, Control, Origin, Signer
+from stream.partition.size import check_size
 
 
 class Record(Protocol):
@@ -71,6 +72,15 @@ class Reader:
         if value is None:
             detail = "record: expected a touchpoint, got a null value without a control header"
             return Rejection(Reason.NULL_VALUE, "record", detail)
+        sent = record.headers
+        if origin is not None:  # what a forward added was not the producer's
+            sent = [each for each in headers if each[0] not in {ORIGIN, SIGNATURE}]
+        large = check_size(record.key, value, sent)
+        if large is not None:
+            return large
+        if record.timestamp >= LATEST * 1000:
+            detail = "timestamp: expected the record's own time in milliseconds, before 2049"
+            return Rejection(Reason.TIME_INVALID, "timestamp", detail)
         touchpoint = (
             read(value, self._registry, dict(headers)) if headers else read(value, self._registry)
         )

@@ -60,7 +60,7 @@ class Step:
     scorings: list[Scoring] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
     forwarded: int = 0
-    """Bytes of forwarded touchpoints."""
+    """Bytes of forwarded touchpoints, with their keys and headers."""
     dead: list[DeadLetter] = field(default_factory=list)
 
     def has_room(self, customer_id: str) -> bool:

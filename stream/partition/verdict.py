@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from schemas.outcomes import Outcome
 from schemas.rules import Rule
 from stream.automation.rules import fired
-from stream.features.layout import Layout
-from stream.features.state import UNSCORED, CustomerState
+from stream.features.state import MOST_FIRED, UNSCORED, CustomerState
 from stream.features.vector import Vectorizer
 from stream.model.banding import Banding
 from stream.model.linear import LinearModel, Scored
@@ -21,6 +20,9 @@ from stream.model.reasons import Reason, Reasons
 from stream.partition.bodies import Place
 from stream.partition.outputs import Decision, Move
 from stream.partition.step import Scoring, Step
+
+_FEW = 8
+"""So few scorings are looked at one by one sooner than all at once."""
 
 
 class Verdict:
@@ -30,6 +32,7 @@ class Verdict:
         self, vectorizer: Vectorizer, outcomes: Sequence[Outcome], rules: Sequence[Rule]
     ) -> None:
         self._vectorizer = vectorizer
+        self._reasons: dict[tuple[str, ...], Reasons] = {}
         self._outcomes = tuple(outcomes)
         self._bandings = tuple(Banding(outcome) for outcome in outcomes)
         numbered = tuple((crc32(rule.name.encode()), rule) for rule in rules)
@@ -37,6 +40,7 @@ class Verdict:
             tuple((number, rule) for number, rule in numbered if rule.outcome == outcome.name)
             for outcome in outcomes
         )
+        self._numbers = np.arange(len(outcomes))
         # By outcome and band: where log-odds keep a customer in it; nothing keeps one in "unscored".
         self._low = np.full((len(outcomes), UNSCORED + 1), 1)
         self._high = np.zeros((len(outcomes), UNSCORED + 1), np.int64)
@@ -51,7 +55,7 @@ class Verdict:
             return
         raw = self._vectorizer.raw([scoring.snapshot for scoring in scorings])
         scored = model.score(raw)
-        telling = _Telling(model, self._vectorizer.layout, scored)
+        telling = _Telling(model, self._reasons_of(model), scored)
         latest: dict[str, int] = {}
         moved: set[str] = set()
         for number, outside in enumerate(self._leaves(scorings, scored.log_odds)):
@@ -74,12 +78,20 @@ class Verdict:
             row = packed[size * number : size * (number + 1)]
             step.changed[customer_id].probabilities = array("I", row)
 
+    def _reasons_of(self, model: LinearModel) -> Reasons:
+        found = self._reasons.get(model.families)
+        if found is None:
+            found = Reasons(self._vectorizer.layout, model.families)
+            self._reasons[model.families] = found
+        return found
+
     def _leaves(self, scorings: Sequence[Scoring], log_odds: NDArray[np.int64]) -> list[bool]:
-        """Per scoring, whether any outcome is outside the band that the customer was in before the step."""
+        """Per scoring, whether any outcome may be outside the band that the customer was in before the step."""
+        if len(scorings) < _FEW:
+            return [True] * len(scorings)
         stood = b"".join([scoring.state.bands for scoring in scorings])
         bands = np.frombuffer(stood, np.uint8).reshape(log_odds.shape)
-        outcomes = np.arange(len(self._outcomes))
-        low, high = self._low[outcomes, bands], self._high[outcomes, bands]
+        low, high = self._low[self._numbers, bands], self._high[self._numbers, bands]
         outside = np.any((log_odds < low) | (log_odds >= high), axis=1)
         leaves: list[bool] = outside.tolist()
         return leaves
@@ -147,6 +159,8 @@ class Verdict:
         now, last = scoring.decided_ms // 1000, scoring.state.fired
         rules = self._rules[place]
         for number, rule in fired(rules, move.came_from, move.came_to, now=now, last_fired=last):
+            if len(last) >= MOST_FIRED and number not in last:
+                del last[min(last, key=lambda rule: (last[rule], rule))]  # of rules long renamed
             last[number] = now
             step.outputs.append(decision.trigger(move, rule, change))
             step.ledger.count("triggers")
@@ -155,11 +169,11 @@ class Verdict:
 class _Telling:
     """The scores of a step, row by row, for those rows of which there is something to tell."""
 
-    def __init__(self, model: LinearModel, layout: Layout, scored: Scored) -> None:
+    def __init__(self, model: LinearModel, reasons: Reasons, scored: Scored) -> None:
         self.model = model
         self.base: list[int] = model.base.tolist()
         self._scored = scored
-        self._reasons = Reasons(layout, model.families)
+        self._reasons = reasons
 
     def log_odds(self, number: int) -> list[int]:
         found: list[int] = self._scored.log_odds[number].tolist()

@@ -56,3 +56,23 @@ async def test_adopted_settings_decide(live_settings: MakeSettings, tmp_path: Pa
         assert (first["to"], second["from"], second["to"]) == ("very low", "very low", "very high")
     refused = cli.refused("adopt")
     assert refused.startswith("outcomes: expected the names and the order of those in force")
+
+
+@pytest.mark.timeout(120)
+async def test_topics_that_others_created_begin_with_the_decisions(
+    live_settings: MakeSettings, tmp_path: Path
+) -> None:
+    """`bandshift topics --create` writes them once into an empty log; a worker's own settings do not matter."""
+    (tmp_path / "mild.toml").write_text(MILD)
+    (tmp_path / "strict.toml").write_text(STRICT.partition("[[types]]")[0])
+    settings = await live_settings(partitions=2)
+    cli = Cli(settings, tmp_path)
+    for _ in range(2):
+        cli.call("topics", "--create", "--config", "mild.toml")
+    async with space(settings) as at:
+        await at.send("ann", touchpoint(1, "ann", "purchase", START), START)
+        with cli.started("worker", "--config", "strict.toml"):
+            counts = await at.taken_in(1 + at.partitions)
+        assert (counts["scored"], counts["control"]) == (1, at.partitions)
+        changes = await at.bodies(BAND_CHANGES)
+        assert [each["to"] for each in changes if each["outcome"] == "purchase"] == ["very low"]

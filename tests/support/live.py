@@ -81,7 +81,7 @@ class Space:
         partition: int,
         key: bytes,
         value: bytes | None,
-        headers: Sequence[tuple[str, bytes]],
+        headers: Sequence[tuple[str, bytes | None]],
         at: int,
     ) -> asyncio.Future[object]:
         topic = self.topics.touchpoints

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from schemas.intake import MOST_BYTES
 from schemas.intake_answer import IntakeAnswer
 from schemas.rejections import Reason
 from stream.api import bodies
@@ -124,6 +125,21 @@ async def test_what_cannot_be_scored_is_told_as_the_dead_letters_do(
         assert problem["type"] == f"/problems/{reason}"
         assert problem["status"] == 422
         assert problem["detail"].startswith(f"{field}: expected")
+
+
+async def test_the_record_may_be_as_large_as_the_worker_takes(made: Deployment) -> None:
+    """The limit holds for the record that is sent, key and headers included: a byte more is refused at once."""
+    size = MOST_BYTES - len("2281")
+    body = json.dumps(point()).encode().ljust(size)
+    # "ce_x" and its value are a header of 5 bytes, content-type one of 28, and each has two for its lengths.
+    attributed = body[: size - 5 - 28 - 4]
+
+    assert (await post(made, body))[0] == 202
+    assert (await post(made, body + b" "))[1]["rejected"][0]["problem"]["reason"] == "too_large"
+    assert (await post(made, attributed, JSON | {"ce-x": "y"}))[0] == 202
+    status, answer = await post(made, attributed + b" ", JSON | {"ce-x": "y"})
+    assert (status, answer["rejected"][0]["problem"]["reason"]) == (422, "too_large")
+    assert len(made.broker.sent) == 2
 
 
 async def test_a_deeply_nested_item_spoils_no_other(made: Deployment) -> None:

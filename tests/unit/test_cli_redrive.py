@@ -16,7 +16,7 @@ from stream.partition.control import CONTROL, ORIGIN, SIGNATURE, Headers
 from stream.partition.step import DeadLetter
 
 PARTITIONS = 8
-REDRIVER = Redriver(cast("Any", None), Topics(), TypeRegistry(), PARTITIONS)
+REDRIVER = Redriver(cast("Any", None), cast("Any", None), Topics(), TypeRegistry(), PARTITIONS)
 WHOLE = json.dumps(
     {
         "event_id": "e",
@@ -51,7 +51,7 @@ def buried(record: Record, partition: int = 5) -> Kept:
 def target(record: Record, partition: int = 5) -> int:
     """Where a dead letter that came from `partition` is sent."""
     kept = buried(record, partition)
-    return REDRIVER.partition(kept, dict(front_door(kept.headers)))
+    return REDRIVER.partition(kept, kept.original, dict(front_door(kept.headers)))
 
 
 def test_a_dead_letter_keeps_everything_of_the_original() -> None:
@@ -79,7 +79,7 @@ def test_a_producer_cannot_write_our_part_of_a_dead_letter() -> None:
     )
     kept = buried(Record(b"k", b"v", forged))
 
-    assert kept.value == b"v"
+    assert (kept.value, kept.headers) == (b"v", forged)
     assert kept.offset == 3
     assert kept.identity == buried(Record(b"k", b"v")).identity
 

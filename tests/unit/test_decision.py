@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from schemas.decisions import Decisions
 from schemas.home import home
+from schemas.intake import MOST_BYTES
 from schemas.outcomes import Outcome
 from schemas.rules import Rule
 from schemas.types import TouchpointType
 from stream.broker import deadletters
 from stream.broker.memory import DEAD_LETTERS
+from stream.broker.packing import Original
 from stream.errors import LogLostError
-from stream.partition.control import Kind
+from stream.partition.control import Headers, Kind
 from stream.partition.ledger import decode_ledger
-from stream.partition.outputs import BAND_CHANGES, SCORES, TOUCHPOINTS, TRIGGERS
+from stream.partition.outputs import BAND_CHANGES, SCORES, TOUCHPOINTS, TRIGGERS, Output
+from stream.partition.size import size_of
+from stream.partition.step import MOST_FORWARDED
 from tests.support.live import unique
 from tests.support.poison import POISON
 from tests.support.world import START, World, touchpoint
@@ -135,7 +140,11 @@ async def test_the_body_wins_over_the_key() -> None:
     ("name", "value", "headers", "reason", "field"), POISON, ids=[each[0] for each in POISON]
 )
 async def test_a_dead_letter_keeps_everything_and_says_why(
-    name: str, value: bytes | None, headers: tuple[tuple[str, bytes], ...], reason: str, field: str
+    name: str,
+    value: bytes | None,
+    headers: tuple[tuple[str, bytes | None], ...],
+    reason: str,
+    field: str,
 ) -> None:
     """What cannot be scored is kept with bytes, key, headers, origin, a code and a sentence; the next is scored."""
     del name
@@ -151,6 +160,52 @@ async def test_a_dead_letter_keeps_everything_and_says_why(
     counts = world.counts()
     assert (counts["scored"], counts["rejected"], counts[f"rejected_{reason}"]) == (1, 1, 1)
     assert reconciles(counts)
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+async def test_the_limit_holds_for_key_headers_and_value_together(beyond: int) -> None:
+    """What is just small enough is scored after a forward, too; a byte more is refused where it came in."""
+    world = World(partitions=2)
+    wrong, key = 1 - home("ann", 2), b"k" * 20_000
+    value = touchpoint(1, "ann", "purchase", START, attributes={"x": "y" * 20_000})
+    headers: Headers = (("null", None), ("caf\udce9", b""))
+    rest = MOST_BYTES - size_of(key, value, headers) - len("trace") - 2
+    headers += (("trace", b"z" * (rest + beyond)),)
+    world.log.add(TOUCHPOINTS, wrong, key, value, headers, START * 1000)
+    await world.work()
+    counts = world.counts()
+    assert reconciles(counts)
+    if beyond:
+        (letter,) = dead(world)
+        assert (letter.reason, letter.partition) == ("too_large", wrong)
+        assert letter.original == Original(key, value, headers)
+        assert "got 20000 + " in letter.detail
+        assert "of key, headers and value together" in letter.detail
+    else:
+        assert (counts["forwarded"], counts["scored"]) == (1, 1)
+        (forwarded,) = world.log.topics[TOUCHPOINTS, 1 - wrong]
+        assert forwarded.headers[:3] == (("null", None), ("caf?", b""), headers[2])
+
+
+async def test_one_step_forwards_no_more_than_its_outbox_takes() -> None:
+    """Large headers count: what a step sends on, and stores with its states, stays near a megabyte."""
+    world = World(partitions=2)
+    wrong = 1 - home("ann", 2)
+    for number in range(40):
+        value = touchpoint(number, "ann", "purchase", START)
+        world.log.add(TOUCHPOINTS, wrong, b"", value, (("t", b"z" * 60_000),), START * 1000)
+    sizes: list[int] = []
+    publish = world.log.publish
+
+    async def noted(outputs: Sequence[Output]) -> None:
+        sizes.append(sum(size_of(*each[2:5]) for each in outputs if each.topic == TOUCHPOINTS))
+        await publish(outputs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.log, "publish", noted)
+        await world.work()
+    assert world.counts()["forwarded"] == 40
+    assert max(sizes) < MOST_FORWARDED + 10_000
 
 
 async def test_a_control_record_of_another_partition_is_forged() -> None:

@@ -1,0 +1,171 @@
+"""What must hold after a run whatever went wrong: all is as if nothing had.
+
+The measure is an undisturbed owner over the log of each partition as it came to be: what producers and
+programs wrote, the owners' own ticks, and forwards in the order in which they arrived, repeated ones too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
+
+from stream.agents.owner import Owner, Parts
+from stream.broker.memory import DEAD_LETTERS, MemoryLog
+from stream.partition.control import Signer
+from stream.partition.ledger import decode_ledger, totals
+from stream.partition.outputs import BAND_CHANGES, SCORES, TOUCHPOINTS, TRIGGERS
+from stream.store.digest import digest
+from stream.store.memory import MemoryStore
+from tests.support.faults.calls import Notes
+from tests.support.faults.scenario import pipelines
+from tests.support.faults.schedule import SOUND, Mutation, Schedule
+from tests.support.faults.sent import Sent, sent
+from tests.support.world import KEY
+
+_OUTPUTS: Final = (SCORES, BAND_CHANGES, TRIGGERS, DEAD_LETTERS)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a run."""
+
+    notes: Notes
+    counts: Mapping[str, int]
+    """Of all partitions."""
+    broken: Sequence[str]
+    """Promises that were broken: each line begins with the promise's name, and ends with the seed."""
+
+    def of(self, promise: str) -> list[str]:
+        """How one promise was broken."""
+        return [each for each in self.broken if each.startswith(promise + ":")]
+
+
+def result(seed: int, partitions: int = 1, mutation: Mutation = SOUND) -> Result:
+    """The run of a seed, and what it broke."""
+    schedule = Schedule(seed, partitions, mutation)
+
+    async def whole() -> list[str]:
+        # A killed worker's publishing fails with nobody left to hear of it: no news in such a run.
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        await schedule.run()
+        return await broken(schedule)
+
+    found = asyncio.run(whole())
+    kept = schedule.kept.partitions.values()
+    counts = totals([decode_ledger(each.ledger) for each in kept])
+    where = f" (seed {seed}, {partitions} partition(s))"
+    return Result(schedule.notes, counts, [each + where for each in found])
+
+
+async def broken(schedule: Schedule) -> list[str]:
+    """The promises that a run has broken, in words."""
+    found = list(schedule.notes.broken)
+    if any(each.startswith("end:") for each in found):
+        return found  # there is nothing to compare yet
+    references = [await _undisturbed(schedule, each) for each in range(schedule.partitions)]
+    for partition, (store, _) in enumerate(references):
+        found += await _states(schedule, partition, store)
+    ours, theirs = _Topics(schedule.journal), [_Topics(log) for _, log in references]
+    found += ours.doubled
+    found += _outputs(ours, theirs)
+    found += _forwards(ours, theirs)
+    found += _commits(schedule, ours, theirs)
+    return found
+
+
+async def _undisturbed(schedule: Schedule, partition: int) -> tuple[MemoryStore, MemoryLog]:
+    """What one owner makes of a partition's log, all at once and nothing going wrong."""
+    store, log = MemoryStore(), MemoryLog(Signer(KEY, TOUCHPOINTS))
+    records = schedule.journal.topics[TOUCHPOINTS, partition]
+    log.topics[TOUCHPOINTS, partition] += records
+    owner = Owner(partition, Parts(pipelines(schedule.partitions), store, log, lambda: 0))
+    await owner.work(())
+    await owner.work(records)
+    while owner.busy:
+        await owner.work(())
+    await owner.acknowledged()
+    return store, log
+
+
+async def _states(schedule: Schedule, partition: int, store: MemoryStore) -> list[str]:
+    ours, theirs = schedule.kept.partitions[partition], store.partitions[partition]
+    found = []
+    if (await digest(schedule.kept, [partition])) != (await digest(store, [partition])):
+        found.append(f"states: the digest of {partition} is another")
+    if ours.due != theirs.due:
+        found.append(f"states: customers of {partition} are due at other times")
+    if ours.ledger != theirs.ledger:
+        counts, right = decode_ledger(ours.ledger).counts, decode_ledger(theirs.ledger).counts
+        found.append(f"states: the ledger of {partition} counts {counts}, expected {right}")
+    return found
+
+
+class _Topics:
+    """All that was sent, by topic and id, and when each arrived for the first time."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self.bodies: dict[str, dict[str, bytes]] = {topic: {} for topic in (*_OUTPUTS, TOUCHPOINTS)}
+        self.first: dict[str, tuple[str, int, int]] = {}
+        """Id -> topic, partition and offset."""
+        self.sent: list[Sent] = []
+        """First arrivals."""
+        self.doubled: list[str] = []
+        for (topic, partition), records in sorted(log.topics.items()):
+            for record in records:
+                found = sent(topic, record.key, record.value, record.headers)
+                if found is None:
+                    continue
+                before = self.bodies[topic].setdefault(found.identity, found.body)
+                if before != found.body:
+                    self.doubled.append(f"bodies: {topic} {found.identity} has two")
+                if found.identity not in self.first:
+                    self.first[found.identity] = (topic, partition, record.offset)
+                    self.sent.append(found)
+
+    def forwards(self, origin: int) -> list[tuple[int, int, bytes]]:
+        """First arrivals of what a partition has forwarded: per home in their order."""
+        return [
+            (self.first[each.identity][1], each.offset, each.body)
+            for each in self.sent
+            if each.partition == origin and self.first[each.identity][0] == TOUCHPOINTS
+        ]
+
+
+def _outputs(ours: _Topics, theirs: Sequence[_Topics]) -> Iterator[str]:
+    for topic in _OUTPUTS:
+        got = ours.bodies[topic]
+        right = {name: body for each in theirs for name, body in each.bodies[topic].items()}
+        if got != right:
+            lost, added = len(right.keys() - got.keys()), len(got.keys() - right.keys())
+            other = sum(got[name] != right[name] for name in got.keys() & right.keys())
+            yield f"outputs: of {topic} {lost} are lost, {added} are too many, {other} are others"
+
+
+def _forwards(ours: _Topics, theirs: Sequence[_Topics]) -> Iterator[str]:
+    for origin, reference in enumerate(theirs):
+        if ours.forwards(origin) != reference.forwards(origin):
+            yield f"forwards: those of {origin} are others, or came in another order"
+
+
+def _commits(schedule: Schedule, ours: _Topics, theirs: Sequence[_Topics]) -> Iterator[str]:
+    """C only rises, and all that records before it cause had arrived by then."""
+    arrived, never = schedule.journal.arrived, len(schedule.journal.arrived)
+    for partition, reference in enumerate(theirs):
+        end = len(schedule.journal.topics[TOUCHPOINTS, partition])
+        last = [-1] * (end + 1)
+        for each in reference.sent:
+            if each.partition == partition:
+                at = ours.first.get(each.identity)
+                place = never if at is None else arrived[at]
+                last[each.offset + 1] = max(last[each.offset + 1], place)
+        needed = list(accumulate(last, max))
+        for commit in schedule.journal.commits:
+            if commit.partition != partition:
+                continue
+            if commit.offset < commit.before:
+                yield f"commits: C of {partition} went from {commit.before} to {commit.offset}"
+            if needed[commit.offset] >= commit.arrived:
+                yield f"commits: C={commit.offset} of {partition} passed what was not published"
