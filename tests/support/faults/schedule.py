@@ -1,4 +1,4 @@
-"""Workers and a seeded schedule: which call goes on next and how it ends, who crashes, who takes over.
+"""A seeded schedule: which call goes on next and how it ends, who crashes, who takes over.
 
 Nothing runs by itself: every worker stands still at a call of its own until the schedule lets it go. So a
 seed always gives the same run, and a run can also be led by hand, call by call.
