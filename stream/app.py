@@ -138,7 +138,9 @@ async def _consumer(settings: Settings, topics: Topics) -> AsyncIterator[AIOKafk
         isolation_level="read_committed",  # what a producer's transaction took back never happened
         # An owner that hangs is given up by its poll's deadline; an idle standby must not be thrown out.
         max_poll_interval_ms=86_400_000,
-        max_partition_fetch_bytes=4 << 20,
+        # What one fetch brings of a partition is one turn of its owner; the others wait no longer than that.
+        max_partition_fetch_bytes=1 << 20,
+        fetch_max_wait_ms=50,  # a partition that was busy when a fetch began waits until it ends
     )
     async with client.started(settings.kafka, made, made.stop):
         yield made

@@ -97,7 +97,6 @@ class ApiSettings(_Part):
 class WorkerSettings(_Part):
     """How a worker goes about its work."""
 
-    poll_records: Annotated[int, Field(ge=1, le=100_000)] = 2_000
     step_records: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     """The most records of one step; a step ends earlier at 500 customers or 4 MiB of outputs."""
     gather_ms: Annotated[int, Field(ge=0, le=1000)] = 4

@@ -71,7 +71,7 @@ class Owner:
         self._pipeline: Pipeline = parts.pipelines.get("")
         self._dues = DueQueue()
         self._states: dict[str, CustomerState] = {}
-        self._todo: list[Entry] = []
+        self._todo: list[Record] = []
         self._acks: asyncio.Task[None] | None = None
         self._was_member = False
         self._ticked = False
@@ -161,9 +161,8 @@ class Owner:
             )
         types = self._pipeline.vectorizer.layout.types
         self._ledger.types, self._ledger.states = types, self._pipeline.states(types)
-        # Types may have been added: states in memory have no room for them, records may be of them.
+        # Types may have been added: states in memory have no room for them.
         self._states = {}
-        self._todo = self._read([entry.record for entry in self._todo])
 
     # -- work ------------------------------------------------------------------------------------------
 
@@ -179,7 +178,7 @@ class Owner:
         if not self.ready:
             await self.take_over()
             return  # the log was told to read from elsewhere: these records may not be the next
-        self._todo += self._read(records)
+        self._todo += records
         if records:
             self._ticked = False
         if not self._todo:
@@ -187,7 +186,7 @@ class Owner:
         for _ in range(self._parts.steps_at_once):
             if not self._todo:
                 return
-            done = await self._step(self._todo[: self._parts.step_records])
+            done = await self._step(self._read(self._todo[: self._parts.step_records]))
             del self._todo[:done]
 
     async def _step(self, entries: Sequence[Entry]) -> int:

@@ -28,6 +28,7 @@ _REST_SECONDS: Final = 0.5
 """How long a partition rests after a failure, before it is taken over again."""
 _CHECK_SECONDS: Final = 5.0
 _WAIT_SECONDS: Final = 0.1
+_LOOK_MS: Final = 5
 FINISH_SECONDS: Final = 10.0
 """How long an owner may take to finish before its partition goes to another worker."""
 
@@ -71,6 +72,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         self._make_owner = make_owner
         self._settings = settings
         self._partitions = partitions
+        self._gather = settings.gather_ms / 1000
         self._given: set[Owner] = set()
         """Owners who were given something, and have not begun yet."""
         self._working: dict[Owner, asyncio.Task[None]] = {}
@@ -151,22 +153,24 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         while not stopping():
             if self._fatal is not None:
                 raise self._fatal
-            began = loop.time()
-            poll = await self._next(began)
+            poll = await self._next()
             if poll.work:
                 self._given.update(owner for owner, _ in poll.work)
                 await put(poll)
-            collector.between_polls(began)
+                await asyncio.sleep(self._gather)
+            collector.between_polls(loop.time())
             if loop.time() - committed >= self._settings.commit_seconds:
                 await self._try_commit()
                 committed = loop.time()
             if loop.time() - checked >= _CHECK_SECONDS:
                 self._check_partitions()
                 checked = loop.time()
-            await asyncio.sleep(max(0.0, began + self._settings.gather_ms / 1000 - loop.time()))
 
-    async def _next(self, now: float) -> Poll:
+    async def _next(self) -> Poll:
         """The next batch: records of partitions that are ready, nothing for those that must look or take over."""
+        if self._working:  # a fetch under way does not grow: what is soon done had better be part of it
+            await asyncio.wait(self._working.values(), timeout=self._gather)
+        now = asyncio.get_running_loop().time()
         owners = [owner for owner in self.owners.values() if self._free(owner, now)]
         if not owners:
             await self._one_done()
@@ -194,16 +198,21 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _read(
         self, ready: list[TopicPartition], *, wait: bool
     ) -> dict[int, Sequence[Record]]:
+        """All that there is of these partitions; they rest until they are asked for again.
+
+        Kafka's client fetches ahead, and then nothing more from a broker until all of that was taken: what
+        came during the pause would lie about for the whole of the next one. So partitions are paused
+        meanwhile, and a fetch brings what has gathered at the broker.
+        """
         if not ready:
             return {}
         # While others work there is soon more to do than to wait for these.
-        longest = max(1, self._settings.gather_ms) if self._given or self._working else 100
+        longest = _LOOK_MS if self._given or self._working else _WAIT_SECONDS * 1000
         try:
-            found = await self._consumer.getmany(
-                *ready,
-                timeout_ms=longest if wait else 0,
-                max_records=self._settings.poll_records,
-            )
+            self._consumer.resume(*ready)
+            found = await self._consumer.getmany(*ready, timeout_ms=longest if wait else 0)
+            if found:
+                self._consumer.pause(*ready)
         except IllegalStateError:  # a rebalance took one of them meanwhile
             await asyncio.sleep(0.01)
             return {}

@@ -82,7 +82,7 @@ async def test_a_redis_that_evicts(live_settings: MakeSettings, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("BANDSHIFT_WORKER__POLL_RECORDS", "some", "worker.poll_records: "),
+        ("BANDSHIFT_WORKER__STEP_RECORDS", "some", "worker.step_records: "),
         ("BANDSHIFT_KAFKA__BOOTSRAP", "localhost", "kafka.bootsrap: "),
         ("BANDSHIFT_RULES", '[{"name":"r","outcome":"fame","band":"high"}]', "rules.r.outcome: "),
         ("BANDSHIFT_CONFIG", "/nowhere/bandshift.toml", "expected a readable file"),

@@ -47,7 +47,7 @@ async def test_a_paused_worker_is_refused_and_recovers(
         half = await at.produce(touches(EVENTS)[: EVENTS // 2], last=False)
         logs = tmp_path / "paused.log", tmp_path / "other.log"
         paused = at.spawn(
-            logs[0], BANDSHIFT_WORKER__POLL_RECORDS="50", BANDSHIFT_WORKER__STEP_RECORDS="5"
+            logs[0], BANDSHIFT_WORKER__STEP_RECORDS="5"
         )
         await at.taken_in(200)
         paused.send_signal(signal.SIGSTOP)

@@ -44,7 +44,7 @@ async def _with_kills(at: Space, records: int, log: Path) -> dict[str, int]:
     pauses = random.Random(5)
     for kill in range(KILLS):
         wanted = records * (kill + 1) // (KILLS + 1)
-        process = at.spawn(log, BANDSHIFT_WORKER__POLL_RECORDS="400")
+        process = at.spawn(log, BANDSHIFT_WORKER__STEP_RECORDS="400")
         try:
             await at.taken_in(wanted)
             await asyncio.sleep(pauses.random() / 5)

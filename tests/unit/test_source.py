@@ -42,6 +42,11 @@ class StubConsumer:
         await asyncio.sleep(0)
         return {tp: [object()] for tp in tps}
 
+    def pause(self, *_: TopicPartition) -> None:
+        """It makes no difference here."""
+
+    resume = pause
+
 
 async def test_a_stuck_partition_holds_up_no_other() -> None:
     """While one owner waits for an answer that does not come, the other is given records again and again."""
