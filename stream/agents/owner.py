@@ -13,6 +13,7 @@ those outputs were acknowledged. docs/adr/0002 says why this is right, and how i
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -72,6 +73,8 @@ class Owner:
         self._dues = DueQueue()
         self._states: dict[str, CustomerState] = {}
         self._todo: list[Record] = []
+        self._read: list[Entry] = []
+        """Those of the records to do that were read already: they come before `_todo`."""
         self._acks: asyncio.Task[None] | None = None
         self._was_member = False
         self._ticked = False
@@ -81,7 +84,7 @@ class Owner:
     @property
     def busy(self) -> bool:
         """Whether it has records still to take in, and wants no more for now."""
-        return bool(self._todo)
+        return bool(self._read or self._todo)
 
     # -- taking over -----------------------------------------------------------------------------------
 
@@ -120,6 +123,7 @@ class Owner:
             await asyncio.gather(acks, return_exceptions=True)
         self._dues = DueQueue()
         self._states = {}
+        self._read = []
         self._todo = []
         self._ticked = False
 
@@ -161,14 +165,22 @@ class Owner:
             )
         types = self._pipeline.vectorizer.layout.types
         self._ledger.types, self._ledger.states = types, self._pipeline.states(types)
-        # Types may have been added: states in memory have no room for them.
+        # Types may have been added: states in memory have no room for them, records may be of them.
         self._states = {}
+        self._todo[:0] = [entry.record for entry in self._read]
+        self._read = []
 
     # -- work ------------------------------------------------------------------------------------------
 
-    def _read(self, records: Sequence[Record]) -> list[Entry]:
-        parse = self._pipeline.reader.parse
-        return [Entry(record, parse(record, self.partition)) for record in records]
+    def _read_ahead(self) -> None:
+        """Read the records of the next step, each once: in silence a step may get through few of them."""
+        wanted = self._parts.step_records - len(self._read)
+        if wanted > 0 and self._todo:
+            parse, partition = self._pipeline.reader.parse, self.partition
+            self._read += [
+                Entry(record, parse(record, partition)) for record in self._todo[:wanted]
+            ]
+            del self._todo[:wanted]
 
     async def work(self, records: Sequence[Record]) -> None:
         """Take in records that follow those before. With nothing to do, see that all is still ours.
@@ -181,16 +193,19 @@ class Owner:
         self._todo += records
         if records:
             self._ticked = False
-        if not self._todo:
+        if not self.busy:
             await self._idle()
         for _ in range(self._parts.steps_at_once):
-            if not self._todo:
+            self._read_ahead()
+            if not self._read:
                 return
-            done = await self._step(self._read(self._todo[: self._parts.step_records]))
-            del self._todo[:done]
+            done, adopted = await self._step(self._read)
+            del self._read[:done]
+            if adopted:
+                self._adopt()
 
-    async def _step(self, entries: Sequence[Entry]) -> int:
-        """One step over the next entries; how many of them are done."""
+    async def _step(self, entries: Sequence[Entry]) -> tuple[int, bool]:
+        """One step over the next entries: how many of them are done, and whether others decide from here on."""
         start = self._position or Position(entries[0].record.offset)
         silent = entries[0].record.offset < self._committed
         if silent:  # a step must not reach past C: what lies beyond is yet to be published
@@ -200,7 +215,7 @@ class Owner:
             self.partition, start, entries, self._ledger, self._dues, self._states
         )
         if step.position == start:
-            return 0
+            return 0, False
         if step.dead and not silent:
             await self._parts.log.bury(self.partition, step.dead)
         await self.acknowledged()
@@ -209,9 +224,8 @@ class Owner:
             self._published = max(self._committed, step.position.offset)
         else:
             self._send(step)
-        if self._parts.pipelines.get(step.ledger.settings) is not self._pipeline:
-            self._adopt()
-        return sum(entry.record.offset < step.position.offset for entry in entries)
+        done = bisect_left(entries, step.position.offset, key=lambda entry: entry.record.offset)
+        return done, self._parts.pipelines.get(step.ledger.settings) is not self._pipeline
 
     async def _prepare(self, entries: Sequence[Entry]) -> None:
         """Get the states that the next step may touch, and who is due meanwhile."""

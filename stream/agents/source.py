@@ -168,7 +168,9 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _next(self) -> Poll:
         """The next batch: records of partitions that are ready, nothing for those that must look or take over."""
-        if self._working:  # a fetch under way does not grow: what is soon done had better be part of it
+        if (
+            self._working
+        ):  # a fetch under way does not grow: what is soon done had better be part of it
             await asyncio.wait(self._working.values(), timeout=self._gather)
         now = asyncio.get_running_loop().time()
         owners = [owner for owner in self.owners.values() if self._free(owner, now)]

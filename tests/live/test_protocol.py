@@ -46,9 +46,7 @@ async def test_a_paused_worker_is_refused_and_recovers(
     async with space(settings) as at:
         half = await at.produce(touches(EVENTS)[: EVENTS // 2], last=False)
         logs = tmp_path / "paused.log", tmp_path / "other.log"
-        paused = at.spawn(
-            logs[0], BANDSHIFT_WORKER__STEP_RECORDS="5"
-        )
+        paused = at.spawn(logs[0], BANDSHIFT_WORKER__STEP_RECORDS="5")
         await at.taken_in(200)
         paused.send_signal(signal.SIGSTOP)
         other = at.spawn(logs[1])

@@ -100,7 +100,7 @@ class _ComparesOffsets(Owner):
 class _PublishesSilentSteps(Owner):
     """What lies before C is published again."""
 
-    async def _step(self, entries: Sequence[Entry]) -> int:
+    async def _step(self, entries: Sequence[Entry]) -> tuple[int, bool]:
         committed, self._committed = self._committed, 0
         try:
             return await super()._step(entries)
@@ -111,7 +111,7 @@ class _PublishesSilentSteps(Owner):
 class _StepsSilentlyPastC(Owner):
     """A step that begins before C is silent to its end."""
 
-    async def _step(self, entries: Sequence[Entry]) -> int:
+    async def _step(self, entries: Sequence[Entry]) -> tuple[int, bool]:
         committed, last = self._committed, entries[-1].record.offset
         if entries[0].record.offset >= committed:
             return await super()._step(entries)
@@ -129,7 +129,7 @@ class _StepsEarly(Owner):
 
     _stepping = False
 
-    async def _step(self, entries: Sequence[Entry]) -> int:
+    async def _step(self, entries: Sequence[Entry]) -> tuple[int, bool]:
         self._stepping = True
         try:
             return await super()._step(entries)
