@@ -6,7 +6,12 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TypeVar
 
+import hypothesis
 import pytest
+
+# A machine that is busy is no failure: nothing in a test is timed.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 pytest_plugins = ["pytester", "tests.engines"]
 

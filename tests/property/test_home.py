@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.partitioner import murmur2 as theirs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.home import home, murmur2
@@ -27,14 +27,12 @@ def test_murmur2_is_that_of_the_java_client(data: bytes) -> None:
     assert murmur2(data) == JAVA[data] % 2**32
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_murmur2_is_that_of_aiokafka(data: bytes) -> None:
     """For any bytes the hash is the one that aiokafka computes."""
     assert murmur2(data) == theirs(data)
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), max_size=80), st.integers(1, 1_000))
 def test_home_is_where_aiokafka_sends_the_key(customer_id: str, partitions: int) -> None:
     """For any id and number of partitions, aiokafka's partitioner chooses the home."""

@@ -62,14 +62,12 @@ def attributes_and_data(touchpoint: Touchpoint) -> tuple[dict[str, str], dict[st
     return said | {"specversion": "1.0", "source": "/tests"}, data
 
 
-@settings(deadline=None)
 @given(touchpoints)
 def test_plain_json_reads_back(touchpoint: Touchpoint) -> None:
     """Written as plain JSON and read, a touchpoint is the same."""
     assert read(touchpoint.to_json(), REGISTRY) == touchpoint
 
 
-@settings(deadline=None)
 @given(touchpoints, st.sampled_from([{}, STRUCTURED]))
 def test_a_structured_cloudevent_reads_back(
     touchpoint: Touchpoint, headers: dict[str, bytes | None]
@@ -79,7 +77,6 @@ def test_a_structured_cloudevent_reads_back(
     assert read(json.dumps(said | {"data": data}).encode(), REGISTRY, headers) == touchpoint
 
 
-@settings(deadline=None)
 @given(touchpoints)
 def test_a_binary_cloudevent_reads_back(touchpoint: Touchpoint) -> None:
     """As a binary CloudEvent it is the touchpoint that plain JSON gives."""
@@ -106,7 +103,7 @@ header_sets = st.sampled_from([{}, STRUCTURED, BINARY]) | st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(spoilt() | st.binary(max_size=60), header_sets)
 def test_reading_never_raises(value: bytes, headers: dict[str, bytes | None]) -> None:
     """Any bytes under any headers are a touchpoint within the limits, or a rejection that names a field."""
