@@ -25,7 +25,7 @@ _SCORES_BACK: Final = 250_000
 """A new view begins so many scores before the end: the trend needs no more, and it takes some seconds."""
 _LARGE: Final = 20_000
 """Records of one batch while catching up: written at once, they cost half of what small ones do."""
-_CAUGHT_UP_SECONDS: Final = 10.0
+_CAUGHT_UP_SECONDS: Final = 5.0
 _REST_SECONDS: Final = 1.0
 _POLL_MS: Final = 500
 
@@ -59,20 +59,25 @@ class Follower:
         self._next: dict[Log, int] = {}
         self._ends: dict[Log, int] = {}
         self._at_end = float("-inf")
+        self._goal: dict[Log, int] = {}
+        self._goal_set = float("-inf")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="view-writer")
         self.error: str | None = None
 
     @property
     def lag(self) -> int:
         """Records of both topics that the view lacks, as far as the broker has told."""
-        return sum(
-            max(0, max(end, self._consumer.highwater(self._tps[log]) or 0) - self._next[log])
+        return sum(max(0, end - self._next[log]) for log, end in self._known_ends().items())
+
+    def _known_ends(self) -> dict[Log, int]:
+        return {
+            log: max(end, self._consumer.highwater(self._tps[log]) or 0)
             for log, end in self._ends.items()
-        )
+        }
 
     @property
     def caught_up(self) -> bool:
-        """Whether the view has been at the end of the topics lately."""
+        """Whether the view has all that the topics held a few seconds ago."""
         return time.monotonic() - self._at_end < _CAUGHT_UP_SECONDS
 
     async def run(self) -> None:
@@ -108,8 +113,15 @@ class Follower:
             if batch:
                 await self._take(batch, now)
             self.error = None
-            if not self.lag:
-                self._at_end = time.monotonic()
+            self._look_for_end()
+
+    def _look_for_end(self) -> None:
+        """Note the latest moment whose end was reached: in a steady flow there is always a record more to read."""
+        if all(self._next[log] >= end for log, end in self._goal.items()):
+            self._at_end = max(self._at_end, self._goal_set)
+            self._goal, self._goal_set = self._known_ends(), time.monotonic()
+        if not self.lag:
+            self._at_end = time.monotonic()
 
     async def _read(self) -> dict[Log, Sequence[Any]]:
         """The next records: many while catching up, those of a moment at the end."""
@@ -146,8 +158,8 @@ class Follower:
                 self._consumer.seek(tp, there.next - 1)
         self._ends = {log: ends[tp] for tp, log in self._logs.items()}
         self._feed.publish(self._next, Written())
-        if not self.lag:
-            self._at_end = time.monotonic()
+        self._goal, self._goal_set = self._known_ends(), time.monotonic()
+        self._look_for_end()
 
     def _same_topic(self, batch: Mapping[Log, Sequence[Any]]) -> bool:
         """Whether records go on where the view ends, after the one that was the last one then."""

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
@@ -205,3 +206,22 @@ async def test_latency_is_measured_once_live(tmp_path: Path, live: bool) -> None
         number = float(len(made.world.outputs(BAND_CHANGES)) if live else 0)
         assert f"bandshift_band_change_publish_seconds_count {number}" in text
         assert f"bandshift_band_change_read_seconds_count {number}" in text
+
+
+async def test_in_a_steady_flow_it_is_caught_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is always one record more to read, what counts is whether those of a moment ago were read."""
+
+    def one_more(self: Consumer, tp: Any) -> int:
+        return len(self._records(tp)) + (tp.topic == SCORES)
+
+    monkeypatch.setattr(Consumer, "highwater", one_more)
+    async with deployment(tmp_path, World(partitions=1)) as made:
+        await buy(made, 0, 3)
+        async with following(made) as one:
+            await until(lambda: all_read(made))
+            assert not one.caught_up
+            await buy(made, 3, 1)
+            await until(lambda: one.caught_up)
+            assert one.lag == 1

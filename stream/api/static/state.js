@@ -7,7 +7,6 @@ export class State {
     this.connection = "connecting";
     this.detail = {};
     this.fresh = null;
-    this.behind = 0;
     find("notice-act").addEventListener("click", retry);
   }
 
@@ -21,8 +20,6 @@ export class State {
 
   // The server's own word on how fresh everything is.
   hello(fresh) {
-    // A batch under way is not staleness: only two hellos in a row that lag are.
-    this.behind = fresh.view_lag > 0 ? this.behind + 1 : 0;
     this.fresh = fresh;
     this.connected("live", {});
   }
@@ -34,7 +31,7 @@ export class State {
     if (!fresh.kafka) return "Kafka does not answer: new touchpoints are not seen.";
     if (!fresh.redis) return "Redis does not answer: scores cannot be read.";
     if (fresh.stalled.length) return "Touchpoints wait, and no worker takes them in.";
-    if (!fresh.caught_up || this.behind > 1) return `This view is ${fresh.view_lag.toLocaleString()} records behind and catching up.`;
+    if (!fresh.caught_up) return `This view is ${fresh.view_lag.toLocaleString()} records behind and catching up.`;
     return "";
   }
 
