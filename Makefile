@@ -1,6 +1,7 @@
 # Two commands to know: `make demo` and `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
 SHELL := /bin/bash
 PYTHON ?=
 export PYTHON

@@ -62,6 +62,9 @@ class _App(faust.App):
         made._thread.thread_loop.close()  # noqa: SLF001
         return made
 
+    def _create_directories(self) -> None:
+        """Faust would keep tables there; a worker keeps nothing on disk, and may have none to write to."""
+
     async def _producer_flush(self, logger: Any) -> None:
         """Faust's producer was never started; waiting for it to be empty would never end."""
 

@@ -15,6 +15,7 @@ from schemas.decisions import Decisions
 from schemas.home import home
 from schemas.rejections import Reason, Rejection
 from schemas.types import TypeRegistry
+from stream.errors import StoreError
 from stream.features.codec import VERSION
 from stream.features.grid import DAY, KEPT, LATEST
 from stream.features.layout import Layout
@@ -222,6 +223,16 @@ class Pipelines:
             found = Pipeline(decisions, self._signer, self.partitions, silence=self.silence)
             self._made[text] = found
         return found
+
+    def in_force(self, ledger: Ledger) -> tuple[Pipeline, LinearModel]:
+        """The pipeline and the model that a partition decides by.
+
+        Raises StoreError where the model's version is not known here.
+        """
+        pipeline, version = self.get(ledger.settings), ledger.versions.get("model", 0)
+        if version not in pipeline.models:
+            raise StoreError(f"model: expected version {version} to be known here, it is not yet")
+        return pipeline, pipeline.models[version]
 
 
 def turned(clock: int, record: Record) -> int:

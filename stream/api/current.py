@@ -16,8 +16,8 @@ from stream.api.queries import Placed, Queries, Scored
 from stream.errors import StoreError
 from stream.features.codec import UnreadableStateError, decode
 from stream.model.evaluate import Evaluation, evaluate
-from stream.model.linear import MILLION, LinearModel
-from stream.partition.ledger import Ledger, decode_ledger
+from stream.model.linear import MILLION
+from stream.partition.ledger import decode_ledger
 from stream.pipeline import Pipelines
 from stream.store.port import Store
 
@@ -53,7 +53,8 @@ class Current:
                 state="unscored",
             )
         ledger = decode_ledger(standing.ledger)
-        outcomes, model = self._in_force(ledger)
+        pipeline, model = self._pipelines.in_force(ledger)
+        outcomes = pipeline.outcomes
         try:
             (state,) = decode([(customer_id, data)], model.vectorizer.layout, len(outcomes))
         except UnreadableStateError as error:
@@ -83,14 +84,6 @@ class Current:
                 for number, each in enumerate(found)
             ),
         )
-
-    def _in_force(self, ledger: Ledger) -> tuple[Sequence[Outcome], LinearModel]:
-        """The outcomes and the model that a partition decides by."""
-        pipeline = self._pipelines.get(ledger.settings)
-        version = ledger.versions.get("model", 0)
-        if version not in pipeline.models:
-            raise StoreError(f"model: expected version {version} to be known here, it is not yet")
-        return pipeline.outcomes, pipeline.models[version]
 
     def _outcome(
         self,

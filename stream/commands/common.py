@@ -9,10 +9,12 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
+from schemas.fields import Identifier
 from stream.broker import client, setup
 from stream.broker.topics import Topics
 from stream.settings import CONFIG_VARIABLE, Settings, load
@@ -21,6 +23,19 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Result = TypeVar("Result")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+_IDENTIFIER: Final[TypeAdapter[str]] = TypeAdapter(Identifier)
+
+
+def customer_id(_ctx: click.Context, _parameter: click.Parameter, text: str) -> str:
+    """Check a customer's id given on the command line."""
+    try:
+        return _IDENTIFIER.validate_python(text)
+    except (ValidationError, UnicodeError) as error:
+        raise click.BadParameter(
+            "expected 1 to 256 bytes of UTF-8, no space at its ends, nothing that cannot be seen"
+        ) from error
 
 
 def _use(_ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> None:

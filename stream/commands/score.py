@@ -11,22 +11,28 @@ import click
 
 from schemas.bands import UNSCORED
 from schemas.home import home
-from stream.commands.common import as_json, configured, emit, partitions_of, run, settings_for
+from stream.commands.common import (
+    as_json,
+    configured,
+    customer_id,
+    emit,
+    partitions_of,
+    run,
+    settings_for,
+)
 from stream.commands.style import Style, clock, coloured, percent, printable
 from stream.errors import StoreError
 from stream.features.codec import UnreadableStateError, decode
-from stream.features.layout import Layout
-from stream.features.state import CustomerState
-from stream.features.vector import Vectorizer
 from stream.model.evaluate import Evaluation, evaluate
-from stream.model.prior import prior
+from stream.partition.control import Signer
 from stream.partition.ledger import decode_ledger
+from stream.pipeline import Pipelines
 from stream.settings import Settings
 from stream.store.connect import connect
 
 
 @click.command("score")
-@click.argument("customer")
+@click.argument("customer", callback=customer_id)
 @as_json
 @configured
 def command(customer: str, as_json: bool, namespace: str | None) -> None:
@@ -56,22 +62,16 @@ async def _score(settings: Settings, customer: str) -> tuple[int, Sequence[Evalu
     now = max(ledger.clock // 1000, int(time.time()) if ledger.live else 0)
     if data is None:
         return now, ()
-    vectorizer = Vectorizer(Layout(settings.registry))
-    state = _decode(settings, vectorizer, customer, data)
-    return now, evaluate(state, prior(settings.outcomes, vectorizer), settings.outcomes, now)
-
-
-def _decode(
-    settings: Settings, vectorizer: Vectorizer, customer: str, data: bytes
-) -> CustomerState:
+    pipelines = Pipelines(settings.decisions, Signer(b"", ""), partitions)
+    pipeline, model = pipelines.in_force(ledger)
     try:
-        (state,) = decode([(customer, data)], vectorizer.layout, len(settings.outcomes))
+        (state,) = decode([(customer, data)], pipeline.vectorizer.layout, len(pipeline.outcomes))
     except UnreadableStateError as error:
         raise StoreError(
-            f"Redis: expected a state made with these settings, got a {error}",
-            "use the settings of the running workers",
+            f"Redis: expected a state made by the decisions in force, got a {error}",
+            "use the release of the running workers",
         ) from None
-    return state
+    return now, evaluate(state, model, pipeline.outcomes, now)
 
 
 def as_data(customer: str, at: int, found: Sequence[Evaluation]) -> dict[str, Any]:

@@ -133,10 +133,14 @@ class Plain:
         if kind == "dead-letters":
             kept = deadletters.read(record.key, record.value, record.headers)
             return None if kept is None else f"{clock(record.timestamp)}  {self.dead_letter(kept)}"
-        data = json.loads(record.value or b"{}")["data"]
-        at = self._style.dim(f"{data['decided_at'][:19].replace('T', ' ')}")
-        who = self._style.strong(printable(data["customer_id"]))
-        return f"{at}  {who}  {self._kinds[kind](data)}"
+        try:
+            data = json.loads(record.value or b"{}")["data"]
+            at = self._style.dim(f"{data['decided_at'][:19].replace('T', ' ')}")
+            who = self._style.strong(printable(data["customer_id"]))
+            return f"{at}  {who}  {self._kinds[kind](data)}"
+        except (ValueError, KeyError, TypeError):
+            place = f"{record.topic}, partition {record.partition}, offset {record.offset}"
+            return self._style.dim(f"{place}: not a record that a worker of this release writes")
 
     def _score(self, data: dict[str, Any]) -> str:
         scores = (

@@ -73,6 +73,16 @@ async def test_topics_that_others_created_begin_with_the_decisions(
         await at.send("ann", touchpoint(1, "ann", "purchase", START), START)
         with cli.started("worker", "--config", "strict.toml"):
             counts = await at.taken_in(1 + at.partitions)
+            # Of the settings in force, not of those that the command was given.
+            (found,) = cli.data("score", "ann", "--config", "strict.toml")["scores"]
+            assert found["band_now"] == "very low"
         assert (counts["scored"], counts["control"]) == (1, at.partitions)
+        assert _files(tmp_path) == {"mild.toml", "strict.toml"}, (
+            "a worker writes nothing where it is started"
+        )
         changes = await at.bodies(BAND_CHANGES)
         assert [each["to"] for each in changes if each["outcome"] == "purchase"] == ["very low"]
+
+
+def _files(directory: Path) -> set[str]:
+    return {path.name for path in directory.iterdir()}

@@ -214,7 +214,7 @@ async def test_in_a_steady_flow_it_is_caught_up(
     """Where there is always one record more to read, what counts is whether those of a moment ago were read."""
 
     def one_more(self: Consumer, tp: Any) -> int:
-        return len(self._records(tp)) + (tp.topic == SCORES)
+        return len(self._records(tp)) + int(tp.topic == SCORES)
 
     monkeypatch.setattr(Consumer, "highwater", one_more)
     async with deployment(tmp_path, World(partitions=1)) as made:

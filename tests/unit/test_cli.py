@@ -155,3 +155,11 @@ def test_replay_refuses_the_live_namespace(invoke: Invoke, monkeypatch: pytest.M
 def test_the_version_is_that_of_the_project(invoke: Invoke) -> None:
     """`bandshift --version` prints name and version."""
     assert invoke("--version").output == "bandshift 0.1.0\n"
+
+
+@pytest.mark.parametrize("customer", ["\udcff", "", " ann", "a\nb", "x" * 257])
+def test_an_impossible_customer_is_a_usage_error(invoke: Invoke, customer: str) -> None:
+    """An id that no touchpoint could have is refused with what was expected, before anything is asked."""
+    result = invoke("score", customer)
+    assert result.exit_code == 2
+    assert "expected 1 to 256 bytes of UTF-8" in result.output

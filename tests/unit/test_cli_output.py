@@ -33,6 +33,8 @@ class Record(NamedTuple):
     headers: tuple[tuple[str, bytes | None], ...] = ()
     timestamp: int = 1_700_000_000_000
     offset: int = 3
+    topic: str = "scores"
+    partition: int = 2
 
 
 def records(came_from: str = "moderate", *, silent: bool = False) -> dict[str, Record]:
@@ -235,3 +237,14 @@ def test_the_summary_tells_what_ended_in_the_dead_letters() -> None:
 def test_tables_stand_in_columns() -> None:
     """Cells of a column begin below one another, and lines do not end in spaces."""
     assert table(["a", "long"], [["wide", "x"], ["y", ""]]) == "a     long\nwide  x\ny"
+
+
+@pytest.mark.parametrize(
+    "value", [b"{}", b"not JSON", b"[1]", None, b'{"data": {"decided_at": 1}}']
+)
+def test_a_record_of_somebody_else_does_not_end_the_tail(value: bytes | None) -> None:
+    """What no worker wrote is named with its place, and what follows is shown."""
+    line = PLAIN.line("scores", Record(b"ann", value), None)
+    assert (
+        line == "scores, partition 2, offset 3: not a record that a worker of this release writes"
+    )
