@@ -152,6 +152,8 @@ class OutcomeInfo(_Answer):
     outcome: str
     horizon_days: int
     kind: Literal["occurrence", "absence"]
+    types: tuple[str, ...]
+    """The types of touchpoint that count: one of them comes, or for an absence none of them."""
     hysteresis: float
     """In logits: how far a score must pass a cut before the band changes."""
     bands: tuple[BandInfo, ...]

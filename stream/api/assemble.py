@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from stream.api.broker import KafkaEnds, KafkaSender
@@ -41,7 +41,7 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Wo
     stack.push_async_callback(store.close)
     await store.standings([0])  # says so at once if Redis does not answer
     consumer = await stack.enter_async_context(_consumer(settings.kafka))
-    producer = await stack.enter_async_context(client.producer(settings.kafka, linger_ms=2))
+    producer = await stack.enter_async_context(intake_producer(settings.kafka))
 
     describe = Describer(settings.outcomes)
     view = View(view_path(settings.api.view, settings.namespace), list(describe.places))
@@ -74,6 +74,13 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Wo
         watch=watch,
     )
     return parts, (watch.run(), follower.run())
+
+
+def intake_producer(kafka: KafkaSettings) -> AbstractAsyncContextManager[AIOKafkaProducer]:
+    """The producer of what comes over HTTP."""
+    # Idempotent, one refused batch would block its partition until the API is started again, and with Kafka
+    # away no batch would ever end. Doubles do no harm: the event id makes a touchpoint count once.
+    return client.producer(kafka, linger_ms=2, idempotent=False)
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -17,29 +17,46 @@ from stream.broker.topics import LIVE_CLOCK, Topics
 from stream.errors import BrokerError
 
 _ASK_SECONDS: Final = 4.0
+_SEND_SECONDS = 8.0
+"""For Kafka to take a request's touchpoints: clients wait ten seconds, and each one that waits holds a place."""
 
 
 class KafkaSender:
-    """A `Sender` over one idempotent producer that waits for all replicas."""
+    """A `Sender` over one producer that waits for all replicas.
+
+    It gives up after eight seconds. What it has given up may reach the topic all the same: sent again, its
+    event id makes it count once.
+    """
 
     def __init__(self, producer: AIOKafkaProducer, topics: Topics) -> None:
         self._producer, self._topic = producer, topics.touchpoints
 
     async def send(self, records: Sequence[Sent]) -> None:
-        """Return when the broker has all of them."""
+        """Return when the broker has all of them; BrokerError if it refuses one, or does not answer in time."""
+        waiting: list[asyncio.Future[Any]] = []
         with answering():
-            waiting = [
-                await self._producer.send(
-                    self._topic,
-                    record.value,
-                    record.key,
-                    record.partition,
-                    record.timestamp,
-                    list(record.headers),
-                )
-                for record in records
-            ]
-            await asyncio.gather(*waiting)
+            try:
+                async with asyncio.timeout(_SEND_SECONDS):
+                    for record in records:  # a comprehension would lose them where it is cut short
+                        waiting.append(await self._put(record))  # noqa: PERF401
+                    await asyncio.gather(*waiting)
+            finally:
+                for each in waiting:
+                    # An error that nobody has looked at would be logged when the future goes.
+                    if not each.cancel() and not each.cancelled():
+                        each.exception()
+
+    async def _put(self, record: Sent) -> asyncio.Future[Any]:
+        """Put it into a batch; the future is done with the batch."""
+        found: asyncio.Future[Any] = await self._producer.send(
+            self._topic,
+            record.value,
+            record.key,
+            record.partition,
+            record.timestamp,
+            list(record.headers),
+        )
+        return found
 
 
 class KafkaEnds:

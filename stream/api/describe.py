@@ -88,6 +88,7 @@ class Describer:
             outcome=outcome.name,
             horizon_days=outcome.horizon_days,
             kind=outcome.kind,
+            types=outcome.types,
             hysteresis=outcome.hysteresis,
             bands=tuple(
                 BandInfo(

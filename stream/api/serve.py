@@ -14,6 +14,7 @@ import uvicorn
 from stream.api.application import make_asgi
 from stream.api.assemble import assemble
 from stream.api.guard import check_token
+from stream.api.heads import HeadDeadline
 from stream.api.parts import Parts
 from stream.errors import SettingsError
 from stream.settings import ApiSettings, Settings
@@ -68,7 +69,7 @@ class _Server(uvicorn.Server):
     def __init__(self, parts: Parts, started: Callable[[], None]) -> None:
         config = uvicorn.Config(
             make_asgi(parts),
-            http="h11",
+            http=HeadDeadline,
             ws="none",
             loop="none",
             lifespan="off",

@@ -105,12 +105,18 @@ async def producer(
     batch: int = TOUCHPOINTS_BATCH,
     linger_ms: int = 0,
     compression: str | None = None,
+    idempotent: bool = True,
 ) -> AsyncIterator[AIOKafkaProducer]:
-    """A started, idempotent producer that waits for all replicas."""
+    """A started producer that waits for all replicas.
+
+    Idempotent, it never gives a batch up, and a refused batch leaves a gap in the numbers of its partition
+    that the broker takes nothing behind. Else a batch is given up after the settings' timeout, and one whose
+    answer was lost may be in the log twice; either way a partition has one batch under way, so order holds.
+    """
     made = AIOKafkaProducer(
         **options(kafka),
         acks="all",
-        enable_idempotence=True,
+        enable_idempotence=idempotent,
         max_batch_size=batch,
         max_request_size=MOST_REQUEST,
         linger_ms=linger_ms,

@@ -126,6 +126,40 @@ async def test_any_id_can_be_asked_for(tmp_path: Path, customer: str) -> None:
         assert len(history["changes"]) == 3
 
 
+@pytest.mark.parametrize("customer", [".", "..", "x/bands", "bands", "a/../b", "a b+c&id=d", "ä"])
+async def test_ids_that_no_path_can_hold_are_asked_for_by_query(
+    tmp_path: Path, customer: str
+) -> None:
+    """Asked for as `?id=` every id finds its customer, with what the path form tells of it."""
+    async with deployment(tmp_path) as made:
+        send(made, 1, "x", START)
+        send(made, 2, customer, START)
+        await made.catch_up()
+
+        asked = f"id={quote(customer, safe='')}"
+        found = await get(made, f"/v1/customer?{asked}")
+        history = await get(made, f"/v1/customer/bands?{asked}")
+        churn = await get(made, f"/v1/customer/bands?{asked}&outcome=churn&limit=1")
+        by_path = await get(made, "/v1/customers/x")
+
+        assert found["customer_id"] == history["customer_id"] == customer
+        assert found == by_path | {"customer_id": customer}
+        assert len(history["changes"]) == 3
+        assert [each["outcome"] for each in churn["changes"]] == ["churn"]
+        assert await get(made, "/v1/customer?id=x") == by_path
+
+
+async def test_the_query_form_refuses_what_the_path_form_refuses(tmp_path: Path) -> None:
+    """An id that cannot be, an unknown outcome and an unscored customer are the same problems in both forms."""
+    async with deployment(tmp_path) as made:
+        for bad in ("?id=%00", "?id=%20x", "?id=", f"?id={'x' * 300}", ""):
+            assert (await get(made, f"/v1/customer{bad}", 422))["field"] == "id"
+            assert (await get(made, f"/v1/customer/bands{bad}", 422))["field"] == "id"
+        unscored = await get(made, "/v1/customer?id=nobody", 404)
+        assert unscored == await get(made, "/v1/customers/nobody", 404)
+        await get(made, "/v1/customer/bands?id=x&outcome=fame", 404)
+
+
 @pytest.mark.parametrize("bad", ["%00", "a%07b", "%E2%80%8Bx", "%20x", "x" * 300])
 async def test_an_id_that_cannot_be_is_refused(tmp_path: Path, bad: str) -> None:
     """An id that no touchpoint may carry is a problem, not a search."""
@@ -226,6 +260,7 @@ async def test_outcomes_are_those_of_the_settings(tmp_path: Path) -> None:
         (info,) = (await get(made, "/v1/outcomes"))["outcomes"]
 
         assert (info["outcome"], info["horizon_days"], info["kind"]) == ("review", 14, "occurrence")
+        assert info["types"] == ["review"]
         assert [each["low"] for each in info["bands"]] == [0.0, *own.cuts]
         assert [each["high"] for each in info["bands"]] == [*own.cuts, 1.0]
         assert info["bands"][3]["advice"] == "Ask for a photo."

@@ -17,6 +17,7 @@ from tests.support.world import START, touchpoint
 TOKEN = "a long random text"
 PRIVATE = (
     "/v1/customers/2281", "/v1/customers/2281/bands", "/v1/customers?prefix=2", "/v1/outcomes",
+    "/v1/customer?id=2281", "/v1/customer/bands?id=2281",
     "/v1/bands/purchase/high", "/v1/events", "/metrics", "/openapi.json", "/problems/unscored", "/nothing",
 )  # fmt: skip
 OPEN = ("/livez", "/readyz", "/", "/static/app.js", "/static/style.css", "/favicon.ico")

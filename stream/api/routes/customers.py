@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
 
@@ -14,15 +14,33 @@ from stream.api.parts import Parts
 from stream.api.problems import Problem, ProblemError
 
 CustomerId = Annotated[
-    Identifier, Path(description="The customer's id, percent-encoded.", examples=["2281"])
+    Identifier,
+    Path(
+        description=(
+            "The customer's id, percent-encoded. Clients resolve the ids `.` and `..` away, and one that ends "
+            "in `/bands` means a history: for any id at all ask `/v1/customer?id=`."
+        ),
+        examples=["2281"],
+    ),
 ]
+AnyId = Annotated[
+    Identifier, Query(alias="id", description="Any customer's id.", examples=["2281"])
+]
+OfOutcome = Annotated[str | None, Query(description="Of this outcome alone.")]
+Most = Annotated[int, Query(ge=1, le=1000)]
+_UNSCORED: Final[dict[int | str, dict[str, Any]]] = {
+    404: {
+        "model": Problem,
+        "description": "Unscored: nothing of this customer has been scored",
+    }
+}
 
 
 def router(parts: Parts) -> APIRouter:
     """The routes about customers."""
-    made = APIRouter(prefix="/v1/customers", tags=["customers"])
+    made = APIRouter(prefix="/v1", tags=["customers"])
 
-    @made.get("", summary="Customers whose id begins so")
+    @made.get("/customers", summary="Customers whose id begins so")
     async def search(
         prefix: Annotated[str, Query(min_length=1, max_length=256, examples=["22"])],
         limit: Annotated[int, Query(ge=1, le=50)] = 8,
@@ -32,28 +50,17 @@ def router(parts: Parts) -> APIRouter:
         return Names(customers=tuple(found))
 
     # Before the route below: an id may hold slashes, and that one takes whatever follows.
-    @made.get("/{customer_id:path}/bands", summary="History of a customer's bands")
+    @made.get("/customers/{customer_id:path}/bands", summary="History of a customer's bands")
     async def history(
-        customer_id: CustomerId,
-        outcome: Annotated[str | None, Query(description="Of this outcome alone.")] = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        customer_id: CustomerId, outcome: OfOutcome = None, limit: Most = 100
     ) -> History:
         """Band changes, the latest first. Empty for a customer whose band never changed, or who is unscored."""
-        place = None if outcome is None else place_of(parts, outcome)
-        rows = await parts.queries.ask(
-            partial(queries.moves, customer=customer_id, outcome=place, limit=limit)
-        )
-        return History(customer_id=customer_id, changes=tuple(map(parts.describe.change, rows)))
+        return await _history(parts, customer_id, outcome, limit)
 
     @made.get(
-        "/{customer_id:path}",
+        "/customers/{customer_id:path}",
         summary="Scores of a customer as of now",
-        responses={
-            404: {
-                "model": Problem,
-                "description": "Unscored: nothing of this customer has been scored",
-            }
-        },
+        responses=_UNSCORED,
     )
     async def customer(customer_id: CustomerId) -> CustomerNow:
         """Per outcome: band, probability as of now, reasons, trend, and what to do.
@@ -63,7 +70,27 @@ def router(parts: Parts) -> APIRouter:
         """
         return await parts.current.customer(customer_id)
 
+    @made.get("/customer/bands", summary="History of the bands of a customer of any id")
+    async def history_of(
+        customer_id: AnyId, outcome: OfOutcome = None, limit: Most = 100
+    ) -> History:
+        """The same as `/v1/customers/{customer_id}/bands`, also for ids that cannot be part of a path."""
+        return await _history(parts, customer_id, outcome, limit)
+
+    @made.get("/customer", summary="Scores of a customer of any id as of now", responses=_UNSCORED)
+    async def customer_of(customer_id: AnyId) -> CustomerNow:
+        """The same as `/v1/customers/{customer_id}`, also for ids that cannot be part of a path."""
+        return await parts.current.customer(customer_id)
+
     return made
+
+
+async def _history(parts: Parts, customer_id: str, outcome: str | None, limit: int) -> History:
+    place = None if outcome is None else place_of(parts, outcome)
+    rows = await parts.queries.ask(
+        partial(queries.moves, customer=customer_id, outcome=place, limit=limit)
+    )
+    return History(customer_id=customer_id, changes=tuple(map(parts.describe.change, rows)))
 
 
 def place_of(parts: Parts, outcome: str) -> int:

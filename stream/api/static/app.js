@@ -86,6 +86,16 @@ async function route() {
 
 addEventListener("hashchange", route);
 
+addEventListener("click", (event) => {
+  const link = event.target.closest?.('a[href^="#"]');
+  if (link?.classList.contains("skip")) {
+    event.preventDefault(); // its address would take the place of the customer's
+    find("customer-title").focus();
+  } else if (link && link.hash === location.hash) {
+    route(); // open already: no other address, so nobody else moves the focus out of the list
+  }
+});
+
 // ---- search
 
 const input = find("search-id");

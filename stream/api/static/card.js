@@ -49,10 +49,10 @@ export class Card {
     const customer = this.customer;
     if (customer === null) return;
     const number = ++this.number;
-    const path = `/v1/customers/${encodeURIComponent(customer)}`;
+    const asked = new URLSearchParams({ id: customer }); // in a path, ids such as ".." would be lost
     let shown;
     try {
-      const [found, history] = await Promise.all([get(path), get(`${path}/bands?limit=12`)]);
+      const [found, history] = await Promise.all([get(`/v1/customer?${asked}`), get(`/v1/customer/bands?${asked}&limit=12`)]);
       shown = () => this.show(found, history);
     } catch (error) {
       shown = () => this.fail(error);

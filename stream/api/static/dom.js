@@ -27,3 +27,9 @@ export function find(id) {
 export function show(element, visible) {
   element.hidden = !visible;
 }
+
+// Whether someone is at it. A tap on a touch screen leaves :hover behind, so that counts only for what can hover.
+export function reading(element) {
+  const hovered = matchMedia("(hover: hover)").matches && element.matches(":hover");
+  return hovered || element.contains(document.activeElement);
+}

@@ -1,7 +1,7 @@
 // Who moved just now. While someone reads the list it is held, so that nothing slips away under the hand.
 
 import { pill } from "./band.js";
-import { find, make, show } from "./dom.js";
+import { find, make, reading, show } from "./dom.js";
 import { outcome } from "./outcomes.js";
 import { age, capital, cause, level, moment, percent, serverNow, spaced } from "./words.js";
 
@@ -50,7 +50,7 @@ export class Moves {
   }
 
   held() {
-    return this.paused || this.list.matches(":hover") || this.list.contains(document.activeElement);
+    return this.paused || reading(this.list);
   }
 
   flush() {

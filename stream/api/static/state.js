@@ -11,8 +11,6 @@ export class State {
   }
 
   connected(state, detail) {
-    if (this.connection === "silent" && state !== "live") this.wasSilent = true;
-    if (state === "live") this.wasSilent = false;
     this.connection = state;
     this.detail = detail;
     this.show();
@@ -26,7 +24,7 @@ export class State {
 
   why() {
     const fresh = this.fresh;
-    if (this.connection === "silent") return "No sign of life for 25 seconds.";
+    if (this.connection === "silent") return `No sign of life for 25 seconds. ${this.next()}`;
     if (this.connection !== "live" || fresh === null) return "";
     if (!fresh.kafka) return "Kafka does not answer: new touchpoints are not seen.";
     if (!fresh.redis) return "Redis does not answer: scores cannot be read.";
@@ -35,9 +33,13 @@ export class State {
     return "";
   }
 
+  next() {
+    const seconds = this.detail.seconds;
+    return seconds === undefined ? "Trying now." : `Next try in ${seconds} s.`;
+  }
+
   show() {
     const why = this.why();
-    const seconds = this.detail.seconds;
     let state = this.connection;
     let word = { live: "Live", connecting: "Connecting", silent: "Stale", reconnecting: "Reconnecting" }[state];
     let text = "";
@@ -46,7 +48,7 @@ export class State {
       word = "Stale";
       text = why;
     } else if (state === "reconnecting") {
-      text = `${this.detail.why || "The connection is lost; what you see is as of then."} Next try in ${seconds} s.`;
+      text = `${this.detail.why || "The connection is lost; what you see is as of then."} ${this.next()}`;
     } else if (state === "connecting" && this.fresh !== null) {
       state = "reconnecting";
       word = "Reconnecting";
@@ -63,6 +65,6 @@ export class State {
     show(notice, text !== "");
     notice.dataset.state = state;
     find("notice-text").textContent = text;
-    show(find("notice-act"), state === "reconnecting");
+    show(find("notice-act"), state === "reconnecting" || this.connection === "silent");
   }
 }

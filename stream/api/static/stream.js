@@ -26,7 +26,8 @@ async function* events(body) {
 }
 
 // Keeps one stream open: `onevent(name, data)`, and `onstate(state, {seconds, why})` with state one of
-// connecting, live, silent, reconnecting.
+// connecting, silent, reconnecting. Who hears an event knows that it is live. It is silent from 25 seconds
+// without a word until the first try after them has failed or succeeded.
 export class Live {
   constructor(onevent, onstate) {
     this.onevent = onevent;
@@ -36,6 +37,8 @@ export class Live {
     this.failures = 0;
     this.controller = null;
     this.wake = null;
+    this.unheard = false;
+    this.silent = false;
   }
 
   start() {
@@ -62,6 +65,7 @@ export class Live {
         this.changing = false;
         continue;
       }
+      this.silent = this.unheard && this.failures === 0;
       this.failures += 1;
       await this.pause(why);
     }
@@ -69,8 +73,9 @@ export class Live {
 
   async once() {
     this.controller = new AbortController();
+    this.unheard = false;
     const timer = new Watchdog(SILENT_MS, () => {
-      this.onstate("silent", {});
+      this.unheard = true;
       this.controller.abort();
     });
     const asked = new URLSearchParams();
@@ -101,14 +106,14 @@ export class Live {
     const until = Date.now() + full * (0.75 + Math.random() / 2);
     let hurry = false;
     while (!hurry && Date.now() < until) {
-      this.onstate("reconnecting", { seconds: Math.ceil((until - Date.now()) / 1000), why });
+      this.onstate(this.silent ? "silent" : "reconnecting", { seconds: Math.ceil((until - Date.now()) / 1000), why });
       hurry = await new Promise((resolve) => {
         this.wake = () => resolve(true);
         setTimeout(resolve, Math.min(1000, until - Date.now()), false);
       });
     }
     this.wake = null;
-    this.onstate("connecting", {});
+    this.onstate(this.silent ? "silent" : "connecting", {});
   }
 }
 

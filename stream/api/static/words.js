@@ -18,10 +18,16 @@ export function days(number) {
   return number === 1 ? "1 day" : `${number} days`;
 }
 
-// What a probability is about: "purchase within 7 days", "churn: nothing within 28 days".
+// What a probability is about, after the name of the outcome: "within 7 days", "no purchase within 28 days".
 export function about(info) {
   const within = `within ${days(info.horizon_days)}`;
-  return info.kind === "absence" ? `nothing ${within}` : within;
+  return info.kind === "absence" ? `${absent(info.types ?? [])} ${within}` : within;
+}
+
+function absent(types) {
+  if (!types.length) return "nothing";
+  const names = types.map(spaced).join(", ");
+  return types.length === 1 ? `no ${names}` : `none of ${names}`;
 }
 
 // Two digits that matter, and never "0 %" or "100 %" for what is not certain.
