@@ -257,3 +257,29 @@ async def test_a_time_far_ahead_is_refused_at_the_door(live_settings: MakeSettin
             with nullcontext() if taken else pytest.raises(InvalidTimestampError):
                 await sent
     assert at.topics.declared()[at.topics.touchpoints][AHEAD] == "3600000"
+
+
+@pytest.mark.timeout(100)
+async def test_what_a_transaction_took_back_is_never_scored(live_settings: MakeSettings) -> None:
+    """Of a producer's transactions only those that were committed count, also where both lie in one partition."""
+    settings = await live_settings(partitions=1)
+    async with space(settings) as at:
+        made = AIOKafkaProducer(
+            **client.options(settings.kafka), transactional_id=settings.namespace
+        )
+        async with client.started(settings.kafka, made, made.stop) as producer:
+            for number, customer in enumerate(("ann", "bob", "cyd")):
+                await producer.begin_transaction()
+                value = touchpoint(number, customer, "purchase", START)
+                await producer.send_and_wait(
+                    Topics(settings.namespace).touchpoints,
+                    value,
+                    customer.encode(),
+                    timestamp_ms=START * 1000,
+                )
+                await (
+                    producer.abort_transaction if customer == "bob" else producer.commit_transaction
+                )()
+        async with at.worker():
+            assert (await at.taken_in(2))["scored"] == 2
+        assert {each["customer_id"] for each in await at.bodies(SCORES)} == {"ann", "cyd"}
