@@ -32,6 +32,10 @@ check: check-format check-lint check-types check-imports check-docs ## everythin
 bench: setup-dev ## measure speed beside what one would build otherwise
 	@$(bin)/python -m benchmarks
 
+.PHONY: evaluate
+evaluate: setup-dev ## measure how good the scores are, beside other models
+	@$(bin)/python -m evaluation
+
 .PHONY: setup
 setup: .venv/.runtime .venv/.project ## make .venv with what `make demo` needs
 
@@ -49,7 +53,7 @@ docs-generate: setup-dev ## write the parts of docs/ that come from the code
 
 .PHONY: clean
 clean: ## remove .venv and all that was made; keeps what git knows
-	@rm -rf .venv var build *.egg-info benchmarks/results
+	@rm -rf .venv var build *.egg-info benchmarks/results evaluation/results
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- checks -----------------------------------------------------------------

@@ -46,8 +46,8 @@ class Bench:
         self.told(f"{self._what}: {done:,} of {total:,}")
 
     def settings(self, what: str, **given: Any) -> Settings:
-        """Settings of a fresh namespace."""
-        values: dict[str, Any] = dict(self.connections) | given
+        """Settings of a fresh namespace; nothing is learned there unless asked for."""
+        values: dict[str, Any] = {"learning": {"enabled": False}} | dict(self.connections) | given
         return load(namespace=f"{what}-{next(self._numbers)}", **values)
 
 

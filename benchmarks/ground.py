@@ -117,6 +117,7 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
         "BANDSHIFT_KAFKA__SECURITY": kafka.security,
         "BANDSHIFT_REDIS__URL": settings.redis.url.get_secret_value(),
         "BANDSHIFT_CONTROL__KEY": settings.control_key().decode(),
+        "BANDSHIFT_LEARNING": settings.learning.model_dump_json(),
     }
     if kafka.username is not None and kafka.password is not None:
         given["BANDSHIFT_KAFKA__USERNAME"] = kafka.username

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.learning import Learning
 from schemas.outcomes import Outcome
 from schemas.rules import Rule
 from schemas.types import TouchpointType
@@ -24,6 +25,8 @@ class Decisions(BaseModel):
     """Beside the built-in ones."""
     outcomes: Annotated[tuple[Outcome, ...], Field(min_length=1, max_length=16)]
     rules: Annotated[tuple[Rule, ...], Field(max_length=255)] = ()
+    learning: Learning | None = None
+    """None: nothing is learned, the prior decides."""
 
     @property
     def text(self) -> str:

@@ -35,6 +35,8 @@ class Outcome(BaseModel):
     base_rate: Annotated[float, Field(gt=0, lt=1)] = 0.05
     cuts: Cuts = (0.05, 0.15, 0.35, 0.65)
     hysteresis: Annotated[float, Field(ge=0, le=2)] = 0.1
+    stages: Annotated[tuple[int, ...], Field(min_length=1, max_length=8)] | None = None
+    """Days after which part of the label is known, rising up to the horizon; None: see `stage_ends`."""
     advice: dict[Band, Annotated[str, Field(min_length=1, max_length=300)]] = Field(
         default_factory=dict
     )
@@ -54,7 +56,26 @@ class Outcome(BaseModel):
                 f"({closest / 2:.3f} logits), got {self.hysteresis}"
             )
             raise ValueError(message)
+        if self.stages is not None and (
+            list(self.stages) != sorted({*self.stages})
+            or self.stages[0] < 1
+            or self.stages[-1] != self.horizon_days
+        ):
+            message = (
+                f"stages: expected rising days that end with the horizon ({self.horizon_days}), "
+                f"got {self.stages}"
+            )
+            raise ValueError(message)
         return self
+
+    @property
+    def stage_ends(self) -> tuple[int, ...]:
+        """Days at which the stages of the horizon end: 2 and 7 where they lie in its first half, and its own.
+
+        Learning from the first days of a long horizon need not wait for its end.
+        """
+        early = (days for days in (2, 7) if 2 * days <= self.horizon_days)
+        return self.stages or (*early, self.horizon_days)
 
     def advise(self, band: Band) -> str:
         """What to do with a customer in this band."""

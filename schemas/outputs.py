@@ -41,10 +41,24 @@ class Reason(_Frozen):
     """What one family of touchpoints adds to the log-odds."""
 
     family: str
+    """`combined`: what the families do together, beyond what each does by itself."""
     contribution: float
     """Log-odds; below zero it speaks against the outcome."""
     text: str
-    """What is known of the family, in words."""
+    """What is known of the family, in words; also what is usual, where that has been learned."""
+
+
+class SinceLastChange(_Frozen):
+    """What has moved the log-odds since the band changed last; all of it adds up to the new ones exactly."""
+
+    log_odds: float
+    """As they were at that band change."""
+    events: float
+    """What touchpoints have added since."""
+    silence: float
+    """What time without a touchpoint has added."""
+    model: float
+    """What another version of the model says of the same customer, less what the one of then says."""
 
 
 class _Decision(_Frozen):
@@ -53,9 +67,6 @@ class _Decision(_Frozen):
     """A touchpoint, or time passing without one."""
     touchpoint: CausingTouchpoint | None
     """Null in silence."""
-    basis: str
-    """What the probability rests on: `prior` until something has been learned."""
-    model_version: int
     decided_at: AwareDatetime
     """By the log's clock."""
     position: SourcePosition
@@ -68,6 +79,10 @@ class OutcomeScore(_Frozen):
     horizon_days: int
     probability: Probability
     band: Band
+    basis: str
+    """What the probability rests on: `prior` until something has been learned, then `learned`."""
+    model_version: int
+    """Of the outcome's model; 0 is the prior."""
 
 
 class Score(_Decision):
@@ -79,6 +94,10 @@ class Score(_Decision):
 class _Move(_Decision):
     outcome: str
     horizon_days: int
+    basis: str
+    """What the probability rests on: `prior` until something has been learned, then `learned`."""
+    model_version: int
+    """Of the outcome's model; 0 is the prior."""
     from_band: Annotated[Band | Literal["unscored"], Field(alias="from")]
     """`unscored` before the first score."""
     to_band: Annotated[Band, Field(alias="to")]
@@ -99,7 +118,9 @@ class BandChange(_Move):
     log_odds: float
     base_log_odds: float
     reasons: tuple[Reason, ...]
-    """Strongest first."""
+    """Strongest first, `combined` last."""
+    since_last_change: SinceLastChange | None
+    """Null for the first band of an outcome."""
 
 
 class Trigger(_Move):

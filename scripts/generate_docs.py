@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel
 
 from schemas.intake_answer import IntakeAnswer
+from schemas.model import ModelEvent, ModelSnapshot
 from schemas.outputs import BandChangeEvent, ScoreEvent, TriggerEvent
 from schemas.rejections import MEANINGS, Reason
 from schemas.touchpoint import Touchpoint
@@ -36,8 +37,13 @@ _MODELS: Final[Mapping[str, tuple[type[BaseModel], _Mode]]] = {
     "band-change": (BandChangeEvent, "serialization"),
     "trigger": (TriggerEvent, "serialization"),
     "intake-answer": (IntakeAnswer, "serialization"),
+    "model-snapshot": (ModelSnapshot, "validation"),
+    "model-event": (ModelEvent, "serialization"),
 }
-"""By file name: what is read may leave out what has a default; what is written holds everything."""
+"""By file name: what is read may leave out what has a default; what is written holds everything.
+
+A snapshot leaves out what is not known yet.
+"""
 
 _ESCAPED: Final = (
     "the value of an original header that cannot stand under its own name, for it begins with "

@@ -1,4 +1,4 @@
-"""The worker: a Faust app whose agent `score` gets whole batches from a source of its own."""
+"""The two Faust apps, put together: the worker with its agent `score`, and the learner with `learn`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Final
 
-import faust
 from aiokafka import AIOKafkaConsumer
-from faust.app.base import BootStrategy
 
+from stream.agents.arrivals import Follower
+from stream.agents.channel import serve
+from stream.agents.desk import KafkaDesk
+from stream.agents.learner import Batch, Learner
 from stream.agents.owner import Owner, Parts
-from stream.agents.source import FINISH_SECONDS, Put, Source
+from stream.agents.source import FINISH_SECONDS, Poll, Source
 from stream.broker import client, setup
 from stream.broker.log import KafkaLog
 from stream.broker.topics import Topics
@@ -21,6 +23,10 @@ from stream.partition.control import Signer
 from stream.pipeline import Pipelines
 from stream.settings import Settings
 from stream.store.redis import RedisStore
+
+_NEWS_MS: Final = 50
+"""For how long a request for examples or models stays open: what comes meanwhile in a partition that was read last
+waits until it returns. At the usual 500 ms a log that keeps step would spend half a second per period on it."""
 
 
 def signer(settings: Settings, topics: Topics) -> Signer:
@@ -45,30 +51,6 @@ def store(settings: Settings, topics: Topics) -> RedisStore:
     return RedisStore(url, topics.space, cluster=redis.cluster, timeout=redis.timeout_seconds)
 
 
-class _Channels(BootStrategy):
-    """Faust's own consumer and producer have nothing to do here, and without topics its conductor crashes."""
-
-    enable_kafka_consumer = False
-    enable_kafka_producer = False
-    enable_web = False
-
-
-class _App(faust.App):
-    BootStrategy = _Channels
-
-    def _new_consumer(self) -> Any:
-        """Streams ask for a consumer, but none is started: close the event loop of its thread at once."""
-        made: Any = super()._new_consumer()
-        made._thread.thread_loop.close()  # noqa: SLF001
-        return made
-
-    def _create_directories(self) -> None:
-        """Faust would keep tables there; a worker keeps nothing on disk, and may have none to write to."""
-
-    async def _producer_flush(self, logger: Any) -> None:
-        """Faust's producer was never started; waiting for it to be empty would never end."""
-
-
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Work until `stop` is set: then the batch under way is finished, committed, and the group left.
 
@@ -77,21 +59,24 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     topics = Topics(settings.namespace)
     async with client.admin(settings.kafka) as admin:
         partitions = await setup.partitions(admin, topics)
+    found = pipelines(settings, topics, partitions)
     made = store(settings, topics)
     try:
         await made.standings([0])
         async with (
             client.producer(settings.kafka, batch=client.OUTPUTS_BATCH) as producer,
             _consumer(settings, topics) as consumer,
+            _following(settings, topics, partitions, found) as follower,
         ):
             log = KafkaLog(consumer, producer, topics, signer(settings, topics))
             parts = Parts(
-                pipelines(settings, topics, partitions),
+                found,
                 made,
                 log,
                 time.time,
                 cached=settings.worker.cached_customers,
                 step_records=settings.worker.step_records,
+                arrivals=follower,
             )
             source = Source(
                 consumer,
@@ -102,28 +87,68 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 partitions,
             )
             consumer.subscribe([topics.touchpoints], listener=source)
-            await _serve(source, stop)
+            await serve("score", _begin, lambda put: source.run(put, stop.is_set))
     finally:
         await made.close()
 
 
-async def _serve(source: Source, stop: asyncio.Event) -> None:
-    app = _App("bandshift", broker="kafka://", web_enabled=False, topic_disable_leader=True)
-    channel = app.channel(maxsize=1)
+async def learn(settings: Settings, stop: asyncio.Event) -> None:
+    """Learn until `stop` is set. Raises a BandshiftError where it cannot start or go on."""
+    topics = Topics(settings.namespace)
+    async with client.admin(settings.kafka) as admin:
+        partitions = await setup.partitions(admin, topics)
+    vectorizer = pipelines(settings, topics, partitions).get("").vectorizer
+    async with (
+        client.producer(settings.kafka, batch=client.OUTPUTS_BATCH) as producer,
+        client.reader(settings.kafka, wait_ms=_NEWS_MS) as reader,
+        _duty_consumer(settings, topics) as group,
+    ):
+        desk = KafkaDesk(producer, topics, partitions, signer(settings, topics))
+        decisions = settings.decisions
+        orders = Signer(settings.control_key(), topics.examples)
+        learner = Learner(group, reader, desk, topics, partitions, decisions, vectorizer, orders)
+        group.subscribe([topics.model_snapshots], listener=learner.duties)
+        await serve("learn", _learn, lambda put: learner.run(put, stop.is_set))
 
-    @app.agent(channel, name="score")
-    async def score(polls: Any) -> None:
-        async for poll in polls:
-            poll.begin()
 
-    await app.start()
-    try:
-        while not channel.subscriber_count:  # noqa: ASYNC110 -- Faust tells nobody; what is put before vanishes
-            await asyncio.sleep(0.01)
-        app.flow_control.resume()  # suspended until told otherwise: put() would wait for ever
-        await source.run(cast("Put", channel.put), stop.is_set)
-    finally:
-        await app.stop()
+async def _learn(batch: Batch) -> None:
+    await batch.learn()
+
+
+async def _begin(poll: Poll) -> None:
+    poll.begin()
+
+
+@asynccontextmanager
+async def _duty_consumer(settings: Settings, topics: Topics) -> AsyncIterator[AIOKafkaConsumer]:
+    """A member of the learners' group: who owns an outcome's partition of `model-snapshots` learns it."""
+    session = settings.worker.session_seconds * 1000
+    made = AIOKafkaConsumer(
+        **client.options(settings.kafka),
+        group_id=f"{topics.group}-learners",
+        enable_auto_commit=False,
+        auto_offset_reset="latest",
+        session_timeout_ms=int(session),
+        heartbeat_interval_ms=int(session / 4),
+        max_poll_interval_ms=86_400_000,
+    )
+    async with client.started(settings.kafka, made, made.stop):
+        yield made
+
+
+@asynccontextmanager
+async def _following(
+    settings: Settings, topics: Topics, partitions: int, found: Pipelines
+) -> AsyncIterator[Follower]:
+    """Snapshots come in meanwhile."""
+    follower = Follower(found.library)
+    async with client.reader(settings.kafka, wait_ms=_NEWS_MS) as consumer:
+        work = asyncio.create_task(follower.follow(consumer, topics.model_snapshots, partitions))
+        try:
+            yield follower
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -53,3 +53,11 @@ class TouchpointFileError(BandshiftError):
 
 class DemoError(BandshiftError):
     """The demo cannot begin or go on."""
+
+
+class ModelError(BandshiftError):
+    """There is no such outcome, version or challenger."""
+
+
+class EvaluationError(BandshiftError):
+    """A log cannot be evaluated."""

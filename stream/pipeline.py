@@ -17,27 +17,38 @@ from schemas.rejections import Reason, Rejection
 from schemas.types import TypeRegistry
 from stream.errors import StoreError
 from stream.features.codec import VERSION
-from stream.features.grid import DAY, KEPT, LATEST
+from stream.features.grid import DAY, HOUR, KEPT, LATEST
 from stream.features.layout import Layout
+from stream.features.pending import Pending
 from stream.features.state import REMEMBERED, CustomerState
 from stream.features.vector import Vectorizer
-from stream.model.linear import LinearModel
-from stream.model.prior import prior
-from stream.partition.control import CONTROL, ORIGIN, SIGNATURE, Control, Kind, Origin, Signer
+from stream.model.labels import Labelled, Schedule
+from stream.model.models import Library, Model, Models, UnknownVersionError
+from stream.partition.control import (
+    CONTROL,
+    ORIGIN,
+    REPLAY,
+    SIGNATURE,
+    Control,
+    Kind,
+    Origin,
+    Signer,
+)
 from stream.partition.dues import DueQueue
-from stream.partition.intake import Event, Reader, Record
+from stream.partition.intake import Event, Parsed, Reader, Record
 from stream.partition.ledger import Ledger, Position
 from stream.partition.outputs import TOUCHPOINTS, Output
 from stream.partition.size import size_of
 from stream.partition.step import MOST_FORWARDED, DeadLetter, Entry, Scoring, Step
+from stream.partition.timing import Timer
 from stream.partition.verdict import Verdict
 
 AHEAD: Final = 5 * 60
 """Seconds that a touchpoint may lie ahead of the log's clock: producers' clocks differ."""
 SETTINGS: Final = "settings"
 """What an adopt record names to bring decisions into force."""
-REPLAY: Final = "replay"
-"""What the first adopt record of a replay's log names."""
+MODEL: Final = "model:"
+"""What an adopt record names to bring a model into force: this, and the outcome's name."""
 _OWN: Final = frozenset((CONTROL, ORIGIN, SIGNATURE))
 
 
@@ -45,17 +56,28 @@ class Pipeline:
     """Decides as given decisions have it, over a fixed number of partitions."""
 
     def __init__(
-        self, decisions: Decisions, signer: Signer, partitions: int, *, silence: bool = True
+        self,
+        decisions: Decisions,
+        signer: Signer,
+        partitions: int,
+        library: Library,
+        *,
+        silence: bool = True,
     ) -> None:
         """Without `silence`, time alone changes nothing (for comparisons only)."""
         self.outcomes = decisions.outcomes
         self.vectorizer = Vectorizer(Layout(TypeRegistry(decisions.types)))
-        self.models: dict[int, LinearModel] = {0: prior(self.outcomes, self.vectorizer)}
-        """By version."""
+        self.models = Models(self.vectorizer, self.outcomes, library)
+        self.learning = decisions.learning
+        registry = self.vectorizer.layout.registry
+        self._schedule = (
+            Schedule(decisions.learning, self.outcomes, registry) if decisions.learning else None
+        )
+        self._names = tuple(f"{MODEL}{outcome.name}" for outcome in self.outcomes)
         self.partitions = partitions
         self.silence = silence
         self.reader = Reader(self.vectorizer.layout.registry, signer)
-        self._verdict = Verdict(self.vectorizer, self.outcomes, decisions.rules)
+        self._verdict = Verdict(self.vectorizer, self.outcomes, decisions.rules, self.models)
         self._signer = signer
 
     def states(self, types: int) -> str:
@@ -86,7 +108,8 @@ class Pipeline:
         `ledger`, `dues` and `states` are changed in place: after a failure all three must be read anew.
         """
         step = Step(start, ledger)
-        model = self.models[ledger.versions.get("model", 0)]
+        model = self.model(ledger)
+        timer = Timer(step, self.learning)
         for entry in entries:
             record, parsed = entry
             clock = turned(ledger.clock, record)
@@ -94,7 +117,9 @@ class Pipeline:
                 step.position = Position(
                     record.offset
                 )  # the log skips offsets where it was compacted
-            if self.silence and not self._take_dues(step, clock, dues, states):
+            if self.silence and not self._take_dues(step, timer, clock, dues, states):
+                break
+            if timer.passes(clock // 1000):
                 break
             if isinstance(parsed, Event):
                 if parsed.customer_id in states:
@@ -104,7 +129,8 @@ class Pipeline:
                 elif not self._forward(step, record, parsed, partition):
                     break
             elif isinstance(parsed, Control):
-                _take_control(ledger, parsed)
+                self._take_control(ledger, parsed)
+                timer = Timer(step, self.learning)  # it may be live from here on
             else:
                 _reject(step, record, parsed)
             step.taken += 1
@@ -118,23 +144,96 @@ class Pipeline:
         self._verdict.give(model, partition, step)
         return step
 
+    @property
+    def library(self) -> Library:
+        """The snapshots known here."""
+        return self.models.library
+
+    @property
+    def learning_names(self) -> list[str]:
+        """The outcomes that are learned."""
+        return [outcome.name for outcome in self.outcomes]
+
+    def wanted(self, ledger: Ledger) -> list[tuple[str, int]]:
+        """The versions in force, by outcome."""
+        versions = ledger.versions
+        return [
+            (outcome.name, versions.get(name, 0))
+            for outcome, name in zip(self.outcomes, self._names, strict=True)
+        ]
+
+    def adopted_by(self, parsed: Parsed) -> tuple[str, int] | None:
+        """The outcome and version of a model that a record brings into force."""
+        if not isinstance(parsed, Control) or parsed.what not in self._names:
+            return None
+        return parsed.what.removeprefix(MODEL), parsed.version
+
+    def model(self, ledger: Ledger) -> Model:
+        """The model in force. Raises UnknownVersionError where one of its versions is not known here."""
+        versions = ledger.versions
+        return self.models.get(tuple(versions.get(name, 0) for name in self._names))
+
+    def says_time(self, ledger: Ledger, now: int) -> bool:
+        """Whether the learner would like to hear from this live partition that a period is over."""
+        return (
+            self.learning is not None and now >= ledger.known_to + self.learning.live_hours * HOUR
+        )
+
+    def settle(self, ledger: Ledger, known_to: int) -> None:
+        """Before a log goes live: put those models in force that know labels up to `known_to`."""
+        ledger.learned_to = known_to
+        for outcome, name in zip(self.outcomes, self._names, strict=True):
+            version = self.models.library.newest(outcome.name, known_to)
+            if version > ledger.versions.get(name, 0) and self.models.readable(
+                outcome.name, version
+            ):
+                ledger.versions[name] = version
+
+    def _take_control(self, ledger: Ledger, control: Control) -> None:
+        what, version = control.what, control.version
+        if control.kind is Kind.LIVE:
+            ledger.live = (
+                REPLAY not in ledger.versions
+            )  # a replay's log says so, and never goes live
+        elif control.kind is Kind.ADOPT and version > ledger.versions.get(what, 0):
+            # What cannot be read changes nothing, nor does a model of an outcome that there is no more.
+            if not what.startswith(MODEL) or self.models.readable(
+                what.removeprefix(MODEL), version
+            ):
+                ledger.versions[what] = version
+            if what == SETTINGS:
+                ledger.settings = control.body
+        ledger.count("control")
+
     def _take_dues(
-        self, step: Step, clock: int, dues: DueQueue, states: Mapping[str, CustomerState]
+        self,
+        step: Step,
+        timer: Timer,
+        clock: int,
+        dues: DueQueue,
+        states: Mapping[str, CustomerState],
     ) -> bool:
         """Take whoever is due by `clock`, in (due, id) order, each at its own due time; False to end the step."""
         now = clock // 1000
-        offset, cursor = step.position
         complete = True
         while (first := dues.first()) is not None and first[0] <= now:
             due, customer_id = first
             if customer_id not in states or not step.has_room(customer_id):
                 complete = False
                 break
+            if due >= timer.next and timer.passes(due):
+                complete = False
+                break
             state = states[customer_id]
             state.advance(due + state.shift)
-            self._scored(step, state, due * 1000, offset, cursor, None, dues)
-            cursor += 1
-        step.position = Position(offset, cursor)
+            labelled, opened = None, None
+            if self._schedule is not None:
+                if due >= state.matures:
+                    labelled = self._schedule.mature(state)
+                if self._schedule.opens(state):
+                    opened = self._schedule.open(state)
+            self._scored(step, state, due * 1000, None, dues, opened, labelled)
+            step.position = Position(step.position.offset, step.position.cursor + 1)
         return complete and now < dues.horizon
 
     def _take_event(
@@ -155,10 +254,15 @@ class Pipeline:
             ledger.count("duplicates")
         else:
             state.advance(now)
+            opened = None
+            if self._schedule is not None:
+                self._schedule.occurred(state, event.kind, event.cents, event.happened)
+                if self._schedule.opens_by_event(state):
+                    opened = self._schedule.open(state)
             state.add(
                 event.hash, event.kind, event.stage, event.happened + state.shift, event.cents
             )
-            self._scored(step, state, clock, *step.position, event, dues)
+            self._scored(step, state, clock, event, dues, opened)
             step.events += 1
 
     def _scored(
@@ -166,14 +270,17 @@ class Pipeline:
         step: Step,
         state: CustomerState,
         decided_ms: int,
-        offset: int,
-        cursor: int,
         event: Event | None,
         dues: DueQueue,
+        opened: Pending | None = None,
+        labelled: list[Labelled] | None = None,
     ) -> None:
         """Note a moment at which the customer is scored, and when the next one is due."""
         customer_id, snapshot = state.customer_id, state.snapshot()
-        scoring = Scoring(state, snapshot, decided_ms, offset, cursor, event, step.ledger.live)
+        live = step.ledger.live
+        scoring = Scoring(
+            state, snapshot, decided_ms, *step.position, event, live, opened, labelled
+        )
         step.scorings.append(scoring)
         step.changed[customer_id] = state
         step.due[customer_id] = due = state.due() - state.shift
@@ -207,6 +314,8 @@ class Pipelines:
         self, own: Decisions, signer: Signer, partitions: int, *, silence: bool = True
     ) -> None:
         """`own` decide where the log has adopted none."""
+        self.library = Library()
+        """The snapshots known here, for all decisions."""
         self.own = own
         self.partitions = partitions
         self.silence = silence
@@ -220,19 +329,22 @@ class Pipelines:
         found = self._made.get(text)
         if found is None:
             decisions = self.own if text == self._own_text else Decisions.model_validate_json(text)
-            found = Pipeline(decisions, self._signer, self.partitions, silence=self.silence)
+            found = Pipeline(
+                decisions, self._signer, self.partitions, self.library, silence=self.silence
+            )
             self._made[text] = found
         return found
 
-    def in_force(self, ledger: Ledger) -> tuple[Pipeline, LinearModel]:
+    def in_force(self, ledger: Ledger) -> tuple[Pipeline, Model]:
         """The pipeline and the model that a partition decides by.
 
         Raises StoreError where the model's version is not known here.
         """
-        pipeline, version = self.get(ledger.settings), ledger.versions.get("model", 0)
-        if version not in pipeline.models:
-            raise StoreError(f"model: expected version {version} to be known here, it is not yet")
-        return pipeline, pipeline.models[version]
+        pipeline = self.get(ledger.settings)
+        try:
+            return pipeline, pipeline.model(ledger)
+        except UnknownVersionError as error:
+            raise StoreError(str(error)) from None
 
 
 def turned(clock: int, record: Record) -> int:
@@ -260,16 +372,6 @@ def _check_time(event: Event, clock: int) -> Rejection | None:
         detail = f"occurred_at: expected at most {KEPT // DAY} days ago, got {-ahead // DAY} days"
         return Rejection(Reason.TIME_TOO_OLD, "occurred_at", detail)
     return None
-
-
-def _take_control(ledger: Ledger, control: Control) -> None:
-    if control.kind is Kind.LIVE:
-        ledger.live = REPLAY not in ledger.versions  # a replay's log says so, and never goes live
-    elif control.kind is Kind.ADOPT and control.version > ledger.versions.get(control.what, 0):
-        ledger.versions[control.what] = control.version
-        if control.what == SETTINGS:
-            ledger.settings = control.body
-    ledger.count("control")
 
 
 def _reject(step: Step, record: Record, rejection: Rejection) -> None:

@@ -16,6 +16,7 @@ from pydantic_settings import (
 
 from schemas.bands import Band
 from schemas.decisions import Decisions
+from schemas.learning import Learning
 from schemas.outcomes import Outcome
 from schemas.rules import Rule
 from schemas.types import TouchpointType, TypeRegistry
@@ -110,6 +111,18 @@ class WorkerSettings(_Part):
     silence: bool = True
 
 
+class LearningSettings(Learning):
+    """Whether and how a deployment learns."""
+
+    enabled: bool = True
+    """Before a log goes live its workers keep step with the learner, and wait where none runs."""
+
+    @property
+    def decided(self) -> Learning | None:
+        """The part that decides; None where nothing is learned."""
+        return Learning(**self.model_dump(exclude={"enabled"})) if self.enabled else None
+
+
 class Settings(BaseSettings):
     """All settings of a deployment."""
 
@@ -123,6 +136,7 @@ class Settings(BaseSettings):
     control: ControlSettings = ControlSettings()
     api: ApiSettings = ApiSettings()
     worker: WorkerSettings = WorkerSettings()
+    learning: LearningSettings = LearningSettings()
     types: tuple[TouchpointType, ...] = ()
     """Touchpoint types beside the built-in ones."""
     outcomes: Annotated[tuple[Outcome, ...], Field(min_length=1, max_length=16)] = DEFAULT_OUTCOMES
@@ -169,7 +183,12 @@ class Settings(BaseSettings):
     @property
     def decisions(self) -> Decisions:
         """What decides, as these settings have it."""
-        return Decisions(types=self.types, outcomes=self.outcomes, rules=self.rules)
+        return Decisions(
+            types=self.types,
+            outcomes=self.outcomes,
+            rules=self.rules,
+            learning=self.learning.decided,
+        )
 
     def control_key(self) -> bytes:
         """The key that signs control records; SettingsError where none is set."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import TypeVar
 
 import hypothesis
 import pytest
+
+# As `stream.cli` does for every program, before anything imports numpy.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # A machine that is busy is no failure: nothing in a test is timed.
 hypothesis.settings.register_profile("untimed", deadline=None)

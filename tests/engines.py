@@ -69,6 +69,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "BANDSHIFT_KAFKA__PARTITIONS": str(kafka.partitions),
         "BANDSHIFT_REDIS__URL": settings.redis.url.get_secret_value(),
         "BANDSHIFT_CONTROL__KEY": CONTROL_KEY,
+        "BANDSHIFT_LEARNING": settings.learning.model_dump_json(),
     }
     return {
         name: text for name, text in os.environ.items() if not name.startswith("BANDSHIFT_")
@@ -77,11 +78,15 @@ def environment(settings: Settings) -> dict[str, str]:
 
 @pytest.fixture
 async def live_settings(kafka: EmbeddedKafka, redis_url: str, tmp_path: Path) -> MakeSettings:
-    """A function that makes settings of a fresh namespace, its topics created."""
+    """A function that makes settings of a fresh namespace, its topics created.
+
+    Nothing is learned there: a worker would wait for a learner. `learning={"enabled": True}` changes that.
+    """
 
     async def make(*, partitions: int = 4, create: bool = True, **given: Any) -> Settings:
         values = connections(kafka, redis_url) | given
         values["kafka"] = values["kafka"] | {"partitions": partitions}
+        values.setdefault("learning", {"enabled": False})
         values.setdefault("namespace", f"t{os.getpid()}-{next(_numbers)}")
         values.setdefault("api", {"port": 0, "view": tmp_path / "view.sqlite3"})
         settings = load(**values)

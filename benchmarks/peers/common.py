@@ -14,12 +14,13 @@ from typing import Final, NamedTuple
 from stream.broker.topics import Topics
 from stream.features.codec import decode, encode
 from stream.features.layout import Layout
-from stream.features.state import CustomerState
+from stream.features.state import UNSCORED, CustomerState
 from stream.features.vector import Vectorizer
 from stream.model.banding import Banding
+from stream.model.linear import MILLION
 from stream.model.prior import prior
 from stream.model.reasons import Reasons
-from stream.partition.bodies import Place
+from stream.partition.bodies import Place, Since
 from stream.partition.control import Headers, Signer
 from stream.partition.intake import Event, Reader
 from stream.partition.outputs import Decision, Move
@@ -73,8 +74,9 @@ class Scorer:
         self.outcomes = settings.outcomes
         self._reader = Reader(settings.registry, signer)
         self._bandings = [Banding(outcome) for outcome in settings.outcomes]
-        self._reasons = Reasons(self.layout, self.model.families)
+        self._reasons = Reasons(self.vectorizer, self.model.families)
         self._base: list[int] = self.model.base.tolist()
+        self.bases = self.model.bases
         self._known: dict[str, tuple[bytes, CustomerState]] = {}
 
     def read(self, record: Delivered, partition: int) -> Event | None:
@@ -91,15 +93,15 @@ class Scorer:
         raw = self.vectorizer.raw([state.snapshot()])
         scored = self.model.score(raw)
         moves = self.moves(state, scored.log_odds[0].tolist(), scored.probabilities[0].tolist())
-        decision = self.decision(event, record, partition, self.model.basis)
+        decision = self.decision(event, record, partition)
         changes = []
         if moves:
-            row, parts, words = raw[0].tolist(), scored.parts[0].tolist(), dict[int, str]()
+            row, words = raw[0].tolist(), dict[int, str]()
+            parts = self.model.parts(raw, scored, [0])[0].tolist()
             for place, move in moves:
                 reasons = self._reasons.explain(parts[place], row, words)
-                changes.append(decision.band_change(move, reasons)[1].value)
-        body = decision.score(self.outcomes, state.bands, state.probabilities).value
-        return Scored(self.write(state), body, changes)
+                changes.append(decision.band_change(move, reasons, since(move))[1].value)
+        return Scored(self.write(state), self.body(decision, state), changes)
 
     # ---- the steps of it, for a peer that predicts by other means
 
@@ -146,13 +148,30 @@ class Scorer:
                     log_odds[place],
                     self._base[place],
                     banding.advice[after],
+                    self.bases[place],
+                    self.model.versions[place],
+                    state.changed_at[place],
+                    state.changed_by[place],
+                    log_odds[place] - state.changed_at[place],
                 )
+                state.changed_at[place] = log_odds[place]
                 found.append((place, move))
         state.probabilities = array("I", probabilities)
         return found
 
-    def decision(self, event: Event, record: Delivered, partition: int, basis: str) -> Decision:
+    def decision(self, event: Event, record: Delivered, partition: int) -> Decision:
         """When, where in the log and why the customer was scored."""
         place = Place(partition, record.offset, 0)
-        version = self.model.version
-        return Decision(event.customer_id, record.timestamp, place, event, basis, version)
+        return Decision(event.customer_id, record.timestamp, place, event)
+
+    def body(self, decision: Decision, state: CustomerState) -> bytes:
+        """The body of the score."""
+        given = state.bands, state.probabilities, self.bases, self.model.versions
+        return decision.score(self.outcomes, *given).value
+
+
+def since(move: Move) -> Since | None:
+    """What has moved the log-odds since the band changed last: nothing here but touchpoints."""
+    if move.came_from == UNSCORED:
+        return None
+    return Since(move.changed_at / MILLION, move.by_events / MILLION, 0.0, 0.0)

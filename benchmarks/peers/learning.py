@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from math import log
-from typing import Final
 
 import numpy as np
 from river import linear_model, preprocessing
 from river.compose import Pipeline
 
-from benchmarks.peers.common import Delivered, Scored, Scorer
-from stream.model.linear import MILLION
+from benchmarks.peers.common import Delivered, Scored, Scorer, since
+from stream.model.linear import LEARNED, MILLION
 from stream.partition.intake import Event
 from stream.settings import Settings
-
-BASIS: Final = "learned"
 
 
 class LearningScorer(Scorer):
@@ -26,6 +23,7 @@ class LearningScorer(Scorer):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
+        self.bases = (LEARNED,) * len(self.outcomes)
         used = np.flatnonzero(self.model.weights.any(axis=0))
         self._plan = self.vectorizer.plan(used)
         self._names = [self.vectorizer.features[number].name for number in used]
@@ -45,10 +43,9 @@ class LearningScorer(Scorer):
         chances = self._learn_and_predict(event.type, *rows)
         log_odds = [round(log(chance / (1 - chance)) * MILLION) for chance in chances]
         moves = self.moves(state, log_odds, [round(chance * MILLION) for chance in chances])
-        decision = self.decision(event, record, partition, BASIS)
-        changes = [decision.band_change(move, [])[1].value for _, move in moves]
-        body = decision.score(self.outcomes, state.bands, state.probabilities).value
-        return Scored(self.write(state), body, changes)
+        decision = self.decision(event, record, partition)
+        changes = [decision.band_change(move, [], since(move))[1].value for _, move in moves]
+        return Scored(self.write(state), self.body(decision, state), changes)
 
     def _learn_and_predict(
         self, touchpoint: str, before: list[float], after: list[float]

@@ -16,8 +16,9 @@ import asyncio
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Final, Protocol
 from uuid import uuid4
 
 import msgspec
@@ -39,7 +40,16 @@ from stream.store.port import Change, Store, Write
 _DUES_READ: Final = 2_000
 _LOOK_AHEAD: Final = 3_600
 """Seconds of the log's time for which customers falling due are read ahead."""
+_WAIT_SECONDS: Final = 0.5
+"""How long a turn waits for a model."""
 _outbox = msgspec.msgpack.Decoder(list[Output])
+
+
+class Arrivals(Protocol):
+    """News of models."""
+
+    async def until(self, enough: Callable[[], bool], seconds: float) -> bool:
+        """Whether `enough` holds, now or within so many seconds; asked again whenever a model has come."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,8 @@ class Parts:
     cached: int = 50_000
     """States kept in memory, per partition."""
     step_records: int = 1_000
+    arrivals: Arrivals | None = None
+    """Of models; None where nothing is learned, or all of it is known."""
     steps_at_once: int = 10
     """After so many steps an owner lets the others go on: a long silence must not hold up a poll."""
 
@@ -78,6 +90,8 @@ class Owner:
         self._acks: asyncio.Task[None] | None = None
         self._was_member = False
         self._ticked = False
+        self._waits = 0
+        """The time up to which models must be known before the next step; 0: none need be."""
         self.ready = False
         """False: it must take over before it works."""
 
@@ -126,6 +140,7 @@ class Owner:
         self._read = []
         self._todo = []
         self._ticked = False
+        self._waits = 0
 
     def _check_log(self, position: Position | None, beginning: int, end: int) -> None:
         start = position.offset if position else 0
@@ -199,10 +214,46 @@ class Owner:
             self._read_ahead()
             if not self._read:
                 return
-            done, adopted = await self._step(self._read)
+            entries = await self._models_for(self._read)
+            if not entries:
+                return
+            done, adopted = await self._step(entries)
             del self._read[:done]
             if adopted:
                 self._adopt()
+
+    async def _models_for(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """The next entries for which all models are known here; none where one is still to come.
+
+        The partition waits by itself, and sees meanwhile that it is still its owner's.
+        """
+        pipeline, ledger = self._pipeline, self._ledger
+        library = pipeline.library
+
+        def enough() -> bool:
+            wanted = pipeline.wanted(ledger)
+            if not all(library.has(name, version) for name, version in wanted):
+                return False
+            return not self._waits or library.progress(pipeline.learning_names) >= self._waits
+
+        if not enough():
+            arrivals = self._parts.arrivals
+            if arrivals is None or not await arrivals.until(enough, _WAIT_SECONDS):
+                await self.acknowledged()
+                await self._parts.store.hold(self.partition, self._claim, self._position)
+                return ()
+        if self._waits:
+            pipeline.settle(ledger, self._waits)
+            self._waits = 0
+        for number, entry in enumerate(entries):
+            adopted = pipeline.adopted_by(entry.parsed)
+            if adopted is not None and not library.has(*adopted):
+                if number:
+                    return entries[:number]
+                if self._parts.arrivals is not None:
+                    await self._parts.arrivals.until(partial(library.has, *adopted), _WAIT_SECONDS)
+                return entries[:1] if library.has(*adopted) else ()
+        return entries
 
     async def _step(self, entries: Sequence[Entry]) -> tuple[int, bool]:
         """One step over the next entries: how many of them are done, and whether others decide from here on."""
@@ -214,6 +265,7 @@ class Owner:
         step = self._pipeline.decide(
             self.partition, start, entries, self._ledger, self._dues, self._states
         )
+        self._waits = step.waits
         if step.position == start:
             return 0, False
         if step.dead and not silent:
@@ -330,6 +382,6 @@ class Owner:
         now = int(self._parts.wall())
         await self._read_dues(now)
         first = self._dues.first()
-        if first is not None and first[0] <= now:
+        if (first is not None and first[0] <= now) or self._pipeline.says_time(self._ledger, now):
             self._ticked = True
             await self._parts.log.append(self.partition, Kind.TICK)

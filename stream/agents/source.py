@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
+from stream.agents.channel import Put
 from stream.agents.collector import Collector
 from stream.agents.owner import Owner
 from stream.broker.port import Log
@@ -49,9 +50,6 @@ class Poll:
         """
         for owner, records in self.work:
             self.begin_one(owner, records)
-
-
-Put = Callable[[Poll], Awaitable[Any]]
 
 
 class Source(ConsumerRebalanceListener):  # type: ignore[misc]

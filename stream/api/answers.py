@@ -12,7 +12,9 @@ from schemas.bands import Band
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """What all answers have in common."""
+
     model_config = ConfigDict(
         frozen=True,
         populate_by_name=True,
@@ -21,17 +23,31 @@ class _Answer(BaseModel):
     )
 
 
-class Why(_Answer):
+class Why(Answer):
     """What one family of touchpoints adds to the log-odds."""
 
     family: str
+    """`combined`: what the families do together, beyond what each does by itself."""
     contribution: float
     """Log-odds; below zero it speaks against the outcome."""
     text: str
     """What is known of the family, in words."""
 
 
-class Decided(_Answer):
+class Moved(Answer):
+    """What moved the log-odds from one band change of an outcome to the next; together, the difference exactly."""
+
+    log_odds: float
+    """As they were at the band change before."""
+    events: float
+    """What touchpoints added."""
+    silence: float
+    """What time without a touchpoint added."""
+    model: float
+    """What another version of the model added."""
+
+
+class Decided(Answer):
     """The last decision of the worker."""
 
     probability: Probability
@@ -40,20 +56,24 @@ class Decided(_Answer):
     """By the customer's clock."""
 
 
-class Point(_Answer):
+class Point(Answer):
     """One point of a trend."""
 
     at: datetime
     probability: Probability
 
 
-class OutcomeNow(_Answer):
+class OutcomeNow(Answer):
     """One outcome of a customer, as of now."""
 
     outcome: str
     horizon_days: int
     probability: Probability
     """Of the outcome within the horizon, as of `as_of`: time that passed without a touchpoint is counted."""
+    basis: str
+    """What the probability rests on: `prior` until something has been learned."""
+    model_version: int
+    """0 is the prior."""
     band: Band | None
     """The band in force, as it was published; null for an outcome that is new to this customer."""
     band_now: Band
@@ -62,6 +82,8 @@ class OutcomeNow(_Answer):
     """When the customer came into `band`; null where the API does not know."""
     came_from: Band | Literal["unscored"] | None
     """The band before."""
+    moved: Moved | None
+    """What led into `band`; null for the first, and where the API does not know."""
     advice: str
     """What to do with a customer in this band."""
     decided: Decided
@@ -74,7 +96,7 @@ class OutcomeNow(_Answer):
     """The latest scores, oldest first, and the one of now."""
 
 
-class CustomerNow(_Answer):
+class CustomerNow(Answer):
     """Everything that is known of a customer's scores."""
 
     customer_id: str
@@ -82,13 +104,10 @@ class CustomerNow(_Answer):
     """The wall clock's time if `live`, else that of the partition's log."""
     live: bool
     """False while history is imported: times are then the log's, and no trigger goes out."""
-    basis: str
-    """What probabilities rest on: `prior` until something has been learned."""
-    model_version: int
     outcomes: tuple[OutcomeNow, ...]
 
 
-class BandChangeOf(_Answer):
+class BandChangeOf(Answer):
     """A band change in a customer's history."""
 
     id: str
@@ -104,16 +123,18 @@ class BandChangeOf(_Answer):
     decided_at: datetime
     basis: str
     model_version: int
+    since_last_change: Moved | None
+    """Null for the first band of an outcome."""
 
 
-class History(_Answer):
+class History(Answer):
     """A customer's band changes, the latest first; 100 per outcome are kept here, all in the topic."""
 
     customer_id: str
     changes: tuple[BandChangeOf, ...]
 
 
-class Member(_Answer):
+class Member(Answer):
     """A customer in a band."""
 
     customer_id: str
@@ -124,7 +145,7 @@ class Member(_Answer):
     came_from: Annotated[Band | Literal["unscored"], Field(alias="from")]
 
 
-class Members(_Answer):
+class Members(Answer):
     """A page of the customers in a band."""
 
     outcome: str
@@ -134,7 +155,7 @@ class Members(_Answer):
     """Give it as `cursor` to get the next page; null on the last one."""
 
 
-class BandInfo(_Answer):
+class BandInfo(Answer):
     """One band of an outcome."""
 
     band: Band
@@ -146,7 +167,7 @@ class BandInfo(_Answer):
     """How many are in it now."""
 
 
-class OutcomeInfo(_Answer):
+class OutcomeInfo(Answer):
     """An outcome of this deployment."""
 
     outcome: str
@@ -159,19 +180,19 @@ class OutcomeInfo(_Answer):
     bands: tuple[BandInfo, ...]
 
 
-class Outcomes(_Answer):
+class Outcomes(Answer):
     """All outcomes of this deployment, in the order of its settings."""
 
     outcomes: tuple[OutcomeInfo, ...]
 
 
-class Names(_Answer):
+class Names(Answer):
     """Customers whose id begins so."""
 
     customers: tuple[str, ...]
 
 
-class CheckOf(_Answer):
+class CheckOf(Answer):
     """One condition of readiness."""
 
     name: str
@@ -179,7 +200,7 @@ class CheckOf(_Answer):
     detail: str
 
 
-class Ready(_Answer):
+class Ready(Answer):
     """Whether the API has all it needs, and what it lacks."""
 
     ready: bool

@@ -13,7 +13,7 @@ from schemas.touchpoint import Touchpoint
 from stream.api import problems
 from stream.api.guard import Guard
 from stream.api.parts import Parts
-from stream.api.routes import bands, customers, events, health, page, touchpoints
+from stream.api.routes import bands, customers, events, health, models, page, touchpoints
 
 _DESCRIPTION = """Live scores of customers: who is how likely to do what, why, and what to do.
 
@@ -39,6 +39,7 @@ def make_app(parts: Parts) -> FastAPI:
     for router in (
         customers.router(parts),
         bands.router(parts),
+        models.router(parts),
         events.router(parts),
         touchpoints.router(parts),
         health.router(parts),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -17,6 +17,10 @@ from stream.api.feed import Feed
 from stream.api.follower import Follower
 from stream.api.intake import Intake
 from stream.api.metrics import Metrics
+from stream.api.model_answers import deciding
+from stream.api.model_follower import ModelFollower
+from stream.api.model_metrics import ModelCollector
+from stream.api.models import Models
 from stream.api.parts import Parts
 from stream.api.queries import Queries
 from stream.api.view import View, view_path
@@ -29,7 +33,9 @@ from stream.settings import KafkaSettings, Settings
 from stream.store.connect import connect
 
 Work = Sequence[Coroutine[Any, Any, None]]
-"""What must run beside the server: the watch and the follower."""
+"""What must run beside the server: the watch and the followers."""
+_BUNDLE: Final[Mapping[str, int]] = {"fetch_min_bytes": 65_536, "fetch_max_wait_ms": 30}
+"""The broker gathers the records of a moment: each answer wakes every open live feed."""
 
 
 async def assemble(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Work]:
@@ -40,7 +46,8 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Wo
     store = connect(settings)
     stack.push_async_callback(store.close)
     await store.standings([0])  # says so at once if Redis does not answer
-    consumer = await stack.enter_async_context(_consumer(settings.kafka))
+    consumer = await stack.enter_async_context(_consumer(settings.kafka, **_BUNDLE))
+    beside = await stack.enter_async_context(_consumer(settings.kafka))
     producer = await stack.enter_async_context(intake_producer(settings.kafka))
 
     describe = Describer(settings.outcomes)
@@ -57,9 +64,11 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Wo
     follower = Follower(consumer, topics, partitions, view, feed, metrics, is_live)
     # The API writes no control record, and none that comes over HTTP is handed on: no key is needed.
     pipelines = Pipelines(settings.decisions, Signer(b"", ""), partitions)
+    models = Models(list(describe.places), pipelines.library)
     ends = KafkaEnds(consumer, admin, topics, partitions)
     watch = Watch(store, ends, follower, pipelines)
     metrics.watch(watch)
+    metrics.collect(ModelCollector(models, lambda: watch.ledgers))
     await watch.look()
     sender = KafkaSender(producer, topics)
     parts = Parts(
@@ -70,10 +79,16 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Wo
         feed=feed,
         intake=Intake(sender, watch, partitions, time.time),
         metrics=metrics,
+        models=models,
         queries=queries,
         watch=watch,
     )
-    return parts, (watch.run(), follower.run())
+
+    def decides() -> set[tuple[str, int]]:
+        return deciding(models.learned, watch.ledgers)
+
+    learning = ModelFollower(beside, topics, partitions, models, feed, metrics, decides)
+    return parts, (watch.run(), follower.run(), learning.run())
 
 
 def intake_producer(kafka: KafkaSettings) -> AbstractAsyncContextManager[AIOKafkaProducer]:
@@ -84,15 +99,13 @@ def intake_producer(kafka: KafkaSettings) -> AbstractAsyncContextManager[AIOKafk
 
 
 @asynccontextmanager
-async def _consumer(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
+async def _consumer(kafka: KafkaSettings, **more: int) -> AsyncIterator[AIOKafkaConsumer]:
     """Of no group. Where records have been deleted meanwhile it goes on with the first that is left."""
     made = AIOKafkaConsumer(
         **client.options(kafka),
         auto_offset_reset="earliest",
         enable_auto_commit=False,
-        # The broker gathers the records of a moment: each answer wakes every open live feed.
-        fetch_min_bytes=65_536,
-        fetch_max_wait_ms=30,
+        **more,
     )
     try:
         await made.start()

@@ -10,9 +10,10 @@ from schemas.home import home
 from schemas.outcomes import Outcome
 from stream.api import queries
 from stream.api.answers import CustomerNow, Decided, OutcomeNow, Point, Why
-from stream.api.describe import Describer, moment, word
+from stream.api.describe import Describer, moment, moved, word
 from stream.api.problems import ProblemError
 from stream.api.queries import Placed, Queries, Scored
+from stream.api.records import MoveRow
 from stream.errors import StoreError
 from stream.features.codec import UnreadableStateError, decode
 from stream.model.evaluate import Evaluation, evaluate
@@ -63,11 +64,14 @@ class Current:
         decided_s = state.at - state.shift
         decided = [(chance / MILLION, decided_s) for chance in state.probabilities]
         now = max(ledger.clock / 1000, self._wall() if ledger.live else 0.0, decided_s)
-        found = evaluate(state, model, outcomes, int(now))
+        found = evaluate(state, pipeline.models, model, outcomes, int(now))
         places = {
             row.outcome: row
             for row in await self._queries.ask(partial(queries.placed, customer=customer_id))
         }
+        arrivals = await self._queries.ask(
+            partial(queries.arrivals, customer=customer_id, outcomes=len(outcomes))
+        )
         trend = await self._queries.ask(
             partial(
                 queries.scores, chances=self._describe.chances, customer=customer_id, limit=_POINTS
@@ -77,10 +81,10 @@ class Current:
             customer_id=customer_id,
             as_of=moment(now * 1000),
             live=ledger.live,
-            basis=model.basis,
-            model_version=model.version,
             outcomes=tuple(
-                self._outcome(number, each, decided[number], places.get(number), trend, now)
+                self._outcome(
+                    number, each, decided[number], places.get(number), arrivals[number], trend, now
+                )
                 for number, each in enumerate(found)
             ),
         )
@@ -91,6 +95,7 @@ class Current:
         found: Evaluation,
         decided: tuple[float, int],
         placed: Placed | None,
+        arrival: MoveRow | None,
         trend: Sequence[Scored],
         now: float,
     ) -> OutcomeNow:
@@ -102,10 +107,13 @@ class Current:
             outcome=outcome.name,
             horizon_days=outcome.horizon_days,
             probability=found.probability,
+            basis=found.basis,
+            model_version=found.model_version,
             band=found.band,
             band_now=found.band_now,
             since=moment(placed.moved_ms) if placed and known else None,
             came_from=word(placed.came_from) if placed and known else None,
+            moved=moved(arrival) if arrival and word(arrival.came_to) == found.band else None,
             advice=outcome.advise(found.band or found.band_now),
             decided=Decided(
                 probability=probability, at=moment(at * 1000), age_seconds=max(0.0, now - at)

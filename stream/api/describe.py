@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas.bands import BANDS, UNSCORED, Band
 from schemas.outcomes import Outcome
-from stream.api.answers import BandChangeOf, BandInfo, Member, OutcomeInfo, Point
+from stream.api.answers import BandChangeOf, BandInfo, Member, Moved, OutcomeInfo, Point
 from stream.api.queries import Placed, Scored
 from stream.api.records import NONE, Chances, MoveRow
 from stream.model.linear import MILLION
@@ -22,6 +22,16 @@ def moment(milliseconds: float) -> datetime:
 def word(band: int) -> Band | Any:
     """A band by its number; "unscored" for none."""
     return UNSCORED if band == NONE else BANDS[band]
+
+
+def moved(row: MoveRow) -> Moved | None:
+    """What led to a band change since the one before."""
+    parts = row.stood_at, row.by_events, row.by_silence, row.by_model
+    known = [part / MILLION for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    log_odds, events, silence, model = known
+    return Moved(log_odds=log_odds, events=events, silence=silence, model=model)
 
 
 class Describer:
@@ -67,6 +77,7 @@ class Describer:
             decided_at=moment(row.decided_ms),
             basis=row.basis,
             model_version=row.model_version,
+            since_last_change=moved(row),
         )
 
     def member(self, row: Placed) -> Member:

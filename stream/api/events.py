@@ -52,6 +52,7 @@ class LiveFeed:
         self._offsets = feed.offsets.copy()
         self._last = feed.last
         self._generation = feed.generation
+        self._models = dict(feed.models)
 
     async def resume(self, told: str, *, caught_up: bool) -> bool:
         """Go on after the event of that id; False where that cannot be done without loss."""
@@ -98,6 +99,7 @@ class LiveFeed:
                 yield self._reset("the topics were made anew")
             news = self._feed.news
             part, full = await self._moves()
+            part += self._model_news()
             if waiting is not None and waiting.scored:
                 waiting.scored = False
                 part += await self._scores()
@@ -148,6 +150,15 @@ class LiveFeed:
             told = self._describe.score(self._customer or "", row)
             found.append(event("score", _encode(told), self._offsets))
         return found
+
+    def _model_news(self) -> list[bytes]:
+        """Which outcomes' models there is news of; what it is, the API's other answers tell."""
+        told, self._models = self._models, dict(self._feed.models)
+        return [
+            event("model", _encode({"outcome": name}), self._offsets)
+            for name, number in self._models.items()
+            if told.get(name) != number
+        ]
 
     def _hello(self) -> bytes:
         return event("hello", _encode(self._freshness()), self._offsets)

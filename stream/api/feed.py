@@ -66,6 +66,8 @@ class Feed:
         self.closed = False
         self.generation = 0
         """Another number: other topics, whose offsets have nothing to do with the ones before."""
+        self.models: dict[str, int] = {}
+        """By outcome: how often there has been news of its model."""
         self._recent: deque[FeedRow] = deque(maxlen=_RECENT)
         self._scored: dict[str, set[Waiting]] = {}
         self._news = asyncio.Event()
@@ -84,6 +86,11 @@ class Feed:
                 waiting.scored = touched = True
         if written.moves or touched:
             self._wake()
+
+    def tell_model(self, outcome: str) -> None:
+        """There is news of an outcome's model."""
+        self.models[outcome] = self.models.get(outcome, 0) + 1
+        self._wake()
 
     def reset(self) -> None:
         """The view is made anew, from other topics."""

@@ -65,6 +65,12 @@ class Metrics:
             "Records of scores and band-changes that are none of bandshift's",
             registry=self._registry,
         )
+        self.unreadable_models = Counter(
+            "bandshift_model_unreadable_records",
+            "Records of model-snapshots and model-events that cannot be read, or whose checksum is wrong",
+            ["topic"],
+            registry=self._registry,
+        )
         self.streams = Gauge("bandshift_sse_clients", "Open live feeds", registry=self._registry)
         self._requests = Counter(
             "bandshift_http_requests",
@@ -93,6 +99,10 @@ class Metrics:
     def watch(self, watch: Watch) -> None:
         """Tell, from now on, what the watch sees too."""
         self._registry.register(_Seen(watch))
+
+    def collect(self, collector: Collector) -> None:
+        """Tell, from now on, what a collector collects too."""
+        self._registry.register(collector)
 
     def text(self) -> bytes:
         """Everything, in Prometheus' text format, without the time at which each counter was made."""

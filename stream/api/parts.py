@@ -9,6 +9,7 @@ from stream.api.describe import Describer
 from stream.api.feed import Feed
 from stream.api.intake import Intake
 from stream.api.metrics import Metrics
+from stream.api.models import Models
 from stream.api.queries import Queries
 from stream.api.watch import Watch
 from stream.settings import ApiSettings
@@ -25,5 +26,6 @@ class Parts:
     feed: Feed
     intake: Intake
     metrics: Metrics
+    models: Models
     queries: Queries
     watch: Watch

@@ -130,6 +130,12 @@ def moves(
     return [MoveRow(*row) for row in found]
 
 
+def arrivals(connection: sqlite3.Connection, customer: str, outcomes: int) -> list[MoveRow | None]:
+    """A customer's latest band change of each outcome; None where there is none."""
+    found = [moves(connection, customer, outcome, 1) for outcome in range(outcomes)]
+    return [rows[0] if rows else None for rows in found]
+
+
 def scores(
     connection: sqlite3.Connection, chances: Chances, customer: str, limit: int, after: int = -1
 ) -> list[Scored]:

@@ -46,6 +46,13 @@ class _ScoreData(msgspec.Struct):
     scores: list[_OutcomeScore]
 
 
+class _Since(msgspec.Struct):
+    log_odds: float
+    events: float
+    silence: float
+    model: float
+
+
 class _MoveData(msgspec.Struct, rename={"came_from": "from", "came_to": "to"}):
     customer_id: str
     outcome: str
@@ -58,6 +65,7 @@ class _MoveData(msgspec.Struct, rename={"came_from": "from", "came_to": "to"}):
     model_version: int
     decided_at: _Moment
     position: _Position
+    since_last_change: _Since | None = None
 
 
 class _Score(msgspec.Struct):
@@ -81,7 +89,7 @@ class ScoreRow(NamedTuple):
 
 
 class MoveRow(NamedTuple):
-    """A band change as the table `moves` keeps it."""
+    """A band change as the table `moves` keeps it; log-odds and probabilities in millionths."""
 
     customer: str
     outcome: int
@@ -97,6 +105,10 @@ class MoveRow(NamedTuple):
     basis: str
     model_version: int
     id: str
+    stood_at: int | None
+    by_events: int | None
+    by_silence: int | None
+    by_model: int | None
 
 
 class Chances:
@@ -174,7 +186,14 @@ class RecordReader:
             data.basis,
             data.model_version,
             record.id,
+            *_millionths(data.since_last_change),
         )
+
+
+def _millionths(since: _Since | None) -> tuple[int | None, ...]:
+    if since is None:
+        return None, None, None, None
+    return tuple(round(each * MILLION) for each in msgspec.structs.astuple(since))
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -320,7 +320,9 @@ ON CONFLICT DO UPDATE SET
   offset = excluded.offset, cursor = excluded.cursor
 WHERE (excluded.offset, excluded.cursor) > (offset, cursor)
 """
-_MOVED: Final = "INSERT OR IGNORE INTO moves VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_MOVED: Final = (
+    "INSERT OR IGNORE INTO moves VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _PLACED: Final = """
 INSERT INTO bands (
   customer, outcome, band, came_from, moved_ms, moved_offset, moved_cursor,

@@ -20,12 +20,14 @@ CREATE TABLE bands (
 CREATE INDEX bands_by_probability ON bands (outcome, band, probability DESC, customer);
 CREATE INDEX bands_by_move ON bands (outcome, band, moved_ms DESC, customer);
 
--- Each customer's latest band changes. A repeated record is the same decision, so the same key.
+-- Each customer's latest band changes. A repeated record is the same decision, so the same key. From stood_at
+-- on: the log-odds at the outcome's band change before, and what has moved them since (all null for the first).
 CREATE TABLE moves (
   customer TEXT, outcome INTEGER, offset INTEGER, cursor INTEGER,
   decided_ms INTEGER NOT NULL, came_from INTEGER NOT NULL, came_to INTEGER NOT NULL,
   probability INTEGER NOT NULL, previous INTEGER,
   event_id TEXT, event_type TEXT, basis TEXT NOT NULL, model_version INTEGER NOT NULL, id TEXT NOT NULL,
+  stood_at INTEGER, by_events INTEGER, by_silence INTEGER, by_model INTEGER,
   PRIMARY KEY (customer, outcome, offset, cursor)
 ) WITHOUT ROWID;
 

@@ -135,8 +135,14 @@ async def admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 @asynccontextmanager
-async def reader(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
-    """A started consumer of no group: it reads what it is told to, and leaves no trace."""
-    made = AIOKafkaConsumer(**options(kafka), max_partition_fetch_bytes=4 << 20)
+async def reader(kafka: KafkaSettings, *, wait_ms: int = 500) -> AsyncIterator[AIOKafkaConsumer]:
+    """A started consumer of no group: it reads what it is told to, and leaves no trace.
+
+    `wait_ms`: for how long the broker may hold a request to which it has no answer yet. What arrives
+    meanwhile in a partition that the open request does not ask for waits until it returns.
+    """
+    made = AIOKafkaConsumer(
+        **options(kafka), max_partition_fetch_bytes=4 << 20, fetch_max_wait_ms=wait_ms
+    )
     async with started(kafka, made, made.stop):
         yield made

@@ -19,8 +19,8 @@ from stream.broker.client import answering
 from stream.broker.reading import first_records
 from stream.broker.topics import LIVE_CLOCK, Topics
 from stream.errors import BrokerError
-from stream.partition.control import CONTROL, Kind, Signer
-from stream.pipeline import REPLAY, SETTINGS
+from stream.partition.control import CONTROL, REPLAY, Kind, Signer
+from stream.pipeline import SETTINGS
 
 _BY_BROKER: Final = 1
 """Of a record's two kinds of timestamp, the broker's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -103,6 +103,34 @@ async def last_touchpoints(
         }
         step *= 8
     return latest, values
+
+
+async def backwards(
+    consumer: AIOKafkaConsumer, topic: str, partitions: int, only: Collection[int] | None = None
+) -> AsyncGenerator[Sequence[Any]]:
+    """All records from the present end on towards the beginning, in growing steps; each step in order.
+
+    With `only`, of these partitions alone.
+    """
+    whole = dict(enumerate(await bounds(consumer, topic, partitions)))
+    left = {
+        number: found
+        for number, found in whole.items()
+        if found.begin < found.end and (only is None or number in only)
+    }
+    step = 8
+    while left:
+        spans = {
+            n: Bounds(max(found.begin, found.end - step), found.end) for n, found in left.items()
+        }
+        async for _, records in span(consumer, topic, spans):
+            yield records
+        left = {
+            number: Bounds(found.begin, spans[number].begin)
+            for number, found in left.items()
+            if found.begin < spans[number].begin
+        }
+        step *= 8
 
 
 async def first_records(

@@ -21,7 +21,8 @@ from stream.broker.rows import Row
 from stream.broker.topics import MOST_RECORD
 from stream.errors import TouchpointFileError
 from stream.features.grid import KEPT
-from stream.partition.control import Headers, Kind, Signer
+from stream.partition.control import IN_STEP, Headers, Kind, Signer
+from stream.partition.ticks import Ticks
 
 CHUNK: Final = 2_000
 """Rows read at once, and looked ahead for a time that cannot be right."""
@@ -75,7 +76,7 @@ class Replayer:
     `tick_hours`: a tick goes to every partition whenever the rows' time passes a multiple of so many hours;
     None for none. `latest` (ms): rows with a later time are given the log's instead, so that they are
     rejected and do not turn the clock. `resume`: partition -> value of the last row that is there already;
-    the rows up to it are skipped.
+    the rows up to it are skipped. `in_step`: workers keep step with the learner from here on.
     """
 
     def __init__(
@@ -88,13 +89,14 @@ class Replayer:
         tick_hours: float | None = 24,
         latest: int | None = None,
         resume: dict[int, bytes] | None = None,
+        in_step: bool = False,
     ) -> None:
         self.replayed = Replayed()
+        self._in_step = in_step
         self._signer = signer
         self._batches = _Batches(producer, topic, partitions)
         self._partitions = partitions
-        self._tick = int(tick_hours * HOUR_MS) if tick_hours else 0
-        self._next_tick = 0
+        self._ticking = Ticks(int(tick_hours * HOUR_MS) if tick_hours else 0)
         self._latest = latest if latest is not None else 1 << 62
         self._resume = dict(resume or {})
         self._homes: dict[str, tuple[int, bytes]] = {}
@@ -118,6 +120,8 @@ class Replayer:
         size = CHUNK if rate is None else max(1, int(rate / _SLICES_PER_SECOND))
         chunk, following = await _read(source), await _read(source)
         with answering():
+            if self._in_step:
+                await self._control(Kind.ADOPT, 0, IN_STEP, 1)
             while chunk:
                 for start in range(0, len(chunk), size):
                     await self._take(chunk, following, start, start + size, stamp)
@@ -169,8 +173,7 @@ class Replayer:
             else:
                 if stamp is None and at - told.clock > _KEPT_MS:
                     _check_jump(row, chunk[number + 1 :], following)
-                if at >= self._next_tick:
-                    await self._pass(at)
+                await self._pass(at)
                 told.clock = at
             if self._resume and partition in self._resume:
                 told.skipped += 1
@@ -183,21 +186,24 @@ class Replayer:
             told.sent += 1
 
     async def _pass(self, at: int) -> None:
-        """The rows' time passes a tick."""
-        told, tick = self.replayed, self._tick
-        if told.begin is None:
-            told.begin = at
-        elif tick and not self._resume:
-            await self._ticks(at // tick * tick)
-        self._next_tick = (at // tick + 1) * tick if tick else 1 << 62
+        """The rows' time has come to `at`."""
+        if self.replayed.begin is None:
+            self.replayed.begin = at
+        tick = self._ticking.passed(at)
+        if tick is not None and not self._resume:
+            await self._ticks(tick)
 
     async def _ticks(self, at: int) -> None:
+        await self._control(Kind.TICK, at)
+        self.replayed.ticks += 1
+
+    async def _control(self, kind: Kind, at: int, what: str = "", version: int = 0) -> None:
+        """A control record in every partition; one of time 0 turns no clock."""
         for partition in range(self._partitions):
-            value, headers = self._signer.control(partition, Kind.TICK)
+            value, headers = self._signer.control(partition, kind, what, version)
             if not self._batches.add(partition, b"", value, at, headers):
                 await self._batches.ship(partition)
                 self._batches.add(partition, b"", value, at, headers)
-        self.replayed.ticks += 1
 
     def _home(self, customer_id: str | None) -> tuple[int, bytes | None]:
         """Partition and key. A row whose customer cannot be read goes to the first partition, to be rejected."""

@@ -7,6 +7,7 @@ from typing import Final
 
 _FOREVER: Final = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete"}
 _WEEK: Final = {"retention.ms": str(7 * 24 * 3600 * 1000), "cleanup.policy": "delete"}
+_LATEST: Final = {"cleanup.policy": "compact"}
 LIVE_CLOCK: Final = "LogAppendTime"
 HISTORY_CLOCK: Final = "CreateTime"
 CLOCK: Final = "message.timestamp.type"
@@ -55,6 +56,26 @@ class Topics:
         return self.name("triggers")
 
     @property
+    def examples(self) -> str:
+        """What learning learns from: labelled examples, and how far each partition has told all of them."""
+        return self.name("examples")
+
+    @property
+    def model_snapshots(self) -> str:
+        """Every version of every outcome's model, as scoring needs it."""
+        return self.name("model-snapshots")
+
+    @property
+    def model_states(self) -> str:
+        """The latest state of every outcome's learner, from which it goes on."""
+        return self.name("model-states")
+
+    @property
+    def model_events(self) -> str:
+        """What happens to models: alarms, promotions, refusals."""
+        return self.name("model-events")
+
+    @property
     def group(self) -> str:
         """The workers' consumer group."""
         return f"bandshift-{self.namespace}" if self.namespace else "bandshift"
@@ -77,4 +98,8 @@ class Topics:
             self.scores: _WEEK | {"max.message.bytes": str(4 << 20)},
             self.band_changes: _FOREVER | {"max.message.bytes": str(4 << 20)},
             self.triggers: _FOREVER | {"max.message.bytes": str(4 << 20)},
+            self.examples: _FOREVER | {"max.message.bytes": str(1 << 20)},
+            self.model_snapshots: _FOREVER | {"max.message.bytes": str(4 << 20)},
+            self.model_states: _LATEST | {"max.message.bytes": str(16 << 20)},
+            self.model_events: _FOREVER | {"max.message.bytes": str(1 << 20)},
         }

@@ -14,7 +14,7 @@ from stream.commands.common import configured, partitions_of, run, settings_for
 from stream.errors import SettingsError
 from stream.partition.control import Signer
 from stream.partition.ledger import Ledger, decode_ledger
-from stream.pipeline import SETTINGS, Pipeline
+from stream.pipeline import SETTINGS, Pipelines
 from stream.settings import Settings
 from stream.store.connect import connect
 
@@ -22,7 +22,7 @@ from stream.store.connect import connect
 @click.command("adopt")
 @configured
 def command(namespace: str | None) -> None:
-    """Let the settings' types, outcomes and rules take effect from here on.
+    """Let the settings' types, outcomes and rules take effect.
 
     What decides is a record of the log, in every partition: so the same log gives the same decisions,
     whatever the settings of the worker that reads it. Cut points, base rates, hysteresis, advice and rules
@@ -56,7 +56,7 @@ async def _adopt(settings: Settings) -> tuple[int, bool]:
 
 
 def _check(decisions: Decisions, ledgers: list[Ledger], partitions: int) -> None:
-    pipeline = Pipeline(decisions, Signer(b"", ""), partitions)
+    pipeline = Pipelines(decisions, Signer(b"", ""), partitions).get("")
     if not all(pipeline.fits(ledger) for ledger in ledgers):
         raise SettingsError(
             "outcomes: expected the names and the order of those in force (and types only added at the end)",

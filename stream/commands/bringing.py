@@ -36,6 +36,7 @@ class Asked:
     rate: float | None
     resume: bool
     wait: bool
+    learn: bool | None
     as_json: bool
 
 
@@ -48,6 +49,12 @@ def options(command: Command) -> Command:
             default=True,
             show_default=True,
             help="Wait until workers have taken everything in.",
+        ),
+        click.option(
+            "--learn/--no-learn",
+            default=None,
+            help="Whether workers keep step with a learner, which must run then; by default as "
+            "the setting learning.enabled has it.",
         ),
         click.option(
             "--resume",
@@ -95,6 +102,7 @@ async def bring_in(
                 tick_hours=asked.tick_hours,
                 latest=int(time.time() * 1000),
                 resume=there if asked.resume else None,
+                in_step=settings.learning.enabled if asked.learn is None else asked.learn,
             )
             seconds = await _send(replayer, rows, rest, asked)
     if asked.wait:

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from schemas.fields import Identifier
 from stream.broker import client, setup
 from stream.broker.topics import Topics
+from stream.errors import SettingsError
 from stream.settings import CONFIG_VARIABLE, Settings, load
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -69,6 +70,15 @@ def configured(command: Command) -> Command:
 def settings_for(namespace: str | None) -> Settings:
     """The settings, in the namespace asked for."""
     return load() if namespace is None else load(namespace=namespace)
+
+
+def require_learning(settings: Settings) -> None:
+    """Raises SettingsError where nothing is learned in this deployment."""
+    if not settings.learning.enabled:
+        raise SettingsError(
+            "learning.enabled: expected true, nothing is to be learned here",
+            "set BANDSHIFT_LEARNING__ENABLED=true for all programs of this deployment",
+        )
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:

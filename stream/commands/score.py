@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from schemas.bands import UNSCORED
 from schemas.home import home
+from stream.broker import client
+from stream.broker.snapshots import read_snapshots
+from stream.broker.topics import Topics
 from stream.commands.common import (
     as_json,
     configured,
@@ -24,11 +27,16 @@ from stream.commands.style import Style, clock, coloured, percent, printable
 from stream.errors import StoreError
 from stream.features.codec import UnreadableStateError, decode
 from stream.model.evaluate import Evaluation, evaluate
+from stream.model.linear import PRIOR
+from stream.model.reasons import COMBINED
 from stream.partition.control import Signer
-from stream.partition.ledger import decode_ledger
+from stream.partition.ledger import Ledger, decode_ledger
 from stream.pipeline import Pipelines
 from stream.settings import Settings
 from stream.store.connect import connect
+
+_NOTHING: Final = 0.005
+"""What would be printed as 0.00."""
 
 
 @click.command("score")
@@ -63,6 +71,7 @@ async def _score(settings: Settings, customer: str) -> tuple[int, Sequence[Evalu
     if data is None:
         return now, ()
     pipelines = Pipelines(settings.decisions, Signer(b"", ""), partitions)
+    await _read_models(settings, pipelines, ledger)
     pipeline, model = pipelines.in_force(ledger)
     try:
         (state,) = decode([(customer, data)], pipeline.vectorizer.layout, len(pipeline.outcomes))
@@ -71,7 +80,17 @@ async def _score(settings: Settings, customer: str) -> tuple[int, Sequence[Evalu
             f"Redis: expected a state made by the decisions in force, got a {error}",
             "use the release of the running workers",
         ) from None
-    return now, evaluate(state, model, pipeline.outcomes, now)
+    return now, evaluate(state, pipeline.models, model, pipeline.outcomes, now)
+
+
+async def _read_models(settings: Settings, pipelines: Pipelines, ledger: Ledger) -> None:
+    """The snapshots that the partition's scores rest on, as far as there are such."""
+    wanted = {each for each in pipelines.get(ledger.settings).wanted(ledger) if each[1]}
+    if wanted:
+        async with client.reader(settings.kafka) as consumer:
+            topic = Topics(settings.namespace).model_snapshots
+            for snapshot in await read_snapshots(consumer, topic, pipelines.partitions, wanted):
+                pipelines.library.add(snapshot)
 
 
 def as_data(customer: str, at: int, found: Sequence[Evaluation]) -> dict[str, Any]:
@@ -88,6 +107,8 @@ def as_data(customer: str, at: int, found: Sequence[Evaluation]) -> dict[str, An
                 "probability": each.probability,
                 "log_odds": each.log_odds,
                 "base_log_odds": each.base_log_odds,
+                "basis": each.basis,
+                "model_version": each.model_version,
                 "advice": each.outcome.advise(each.band or each.band_now),
                 "reasons": list(each.reasons),
             }
@@ -111,8 +132,9 @@ def lines(customer: str, at: int, found: Sequence[Evaluation], style: Style) -> 
         told += [
             f"  {reason['contribution']:+6.2f}  {reason['family']}: {reason['text']}"
             for reason in each.reasons
+            if reason["family"] != COMBINED or abs(reason["contribution"]) >= _NOTHING
         ]
-        told.append(style.dim(f"  {each.base_log_odds:+6.2f}  where everybody starts"))
+        told.append(style.dim(f"  {each.base_log_odds:+6.2f}  {_base(each)}"))
     return told
 
 
@@ -122,6 +144,12 @@ def _band(each: Evaluation, style: Style) -> str:
     if each.band in {None, each.band_now}:
         return band
     return f"{band} (moving to {style.band(each.band_now)})"
+
+
+def _base(each: Evaluation) -> str:
+    if each.basis == PRIOR:
+        return "where everybody starts"
+    return f"where a usual customer stands ({each.basis}, version {each.model_version})"
 
 
 def _what(each: Evaluation) -> str:

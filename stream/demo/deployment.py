@@ -1,4 +1,4 @@
-"""One demo deployment at work: topics, workers and the API on the embedded engines."""
+"""One demo deployment at work: topics, workers, the learner and the API on the embedded engines."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Deployment:
     partitions: int
     store: RedisStore
     workers: list[Program]
+    learner: Program
     api: Program
     engines: tuple[EmbeddedServer, ...]
 
@@ -45,6 +46,10 @@ class Deployment:
     def signer(self) -> Signer:
         """Signs this deployment's control records."""
         return Signer(self.settings.control_key(), self.topics.touchpoints)
+
+    @property
+    def _programs(self) -> list[Program]:
+        return [*self.workers, self.learner, self.api]
 
     def check(self) -> None:
         """Raise DemoError if a part of it has ended by itself."""
@@ -54,7 +59,7 @@ class Deployment:
                     f"The embedded {engine.name} has ended, though nobody had asked it to.",
                     hint="Perhaps the machine ran out of memory. Start the demo again.",
                 )
-        for program in (*self.workers, self.api):
+        for program in self._programs:
             program.check()
 
     async def ledgers(self) -> list[Ledger]:
@@ -85,15 +90,15 @@ class Deployment:
                     reader, self.store, self.topics, self.partitions, patience=_PATIENCE_SECONDS
                 )
         except BrokerError as error:
-            words = (f"{worker.name}: {tail(worker.log, 5)}" for worker in self.workers)
+            words = (f"{each.name}: {tail(each.log, 5)}" for each in (*self.workers, self.learner))
             raise DemoError(
                 f"The workers do not get on: {error}.",
                 hint="\n".join(("Their last words:", *words)),
             ) from error
 
     async def stop(self) -> None:
-        """Stop workers and API in order: what they have taken in is committed then."""
-        await asyncio.to_thread(stop, [*self.workers, self.api])
+        """Stop all of them in order: what workers have taken in is committed then."""
+        await asyncio.to_thread(stop, self._programs)
 
 
 def workers_here() -> int:
@@ -107,7 +112,7 @@ def workers_here() -> int:
 async def deployed(
     settings: DemoSettings, directory: Path, engines: tuple[EmbeddedServer, ...], workers: int
 ) -> AsyncIterator[Deployment]:
-    """Topics, workers and API on running engines; killed at the end if they still run."""
+    """Topics, workers, learner and API on running engines; killed at the end if they still run."""
     topics = Topics(settings.namespace)
     async with client.admin(settings.kafka) as admin:
         await setup.create(admin, topics, settings.kafka.partitions, settings.kafka.replication)
@@ -115,11 +120,11 @@ async def deployed(
     store = connect(settings)
     programs: list[Program] = []
     try:
-        for name in [*(f"worker-{number + 1}" for number in range(workers)), "api"]:
+        for name in [*(f"worker-{number + 1}" for number in range(workers)), "learner", "api"]:
             command = name.partition("-")[0]
             programs.append(Program(command, name, settings, directory))
-        *work, api = programs
-        yield Deployment(settings, topics, partitions, store, work, api, engines)
+        *work, learner, api = programs
+        yield Deployment(settings, topics, partitions, store, work, learner, api, engines)
     finally:
         for program in programs:
             program.kill()

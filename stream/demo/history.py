@@ -66,7 +66,13 @@ async def bring_in(
 async def _send(deployment: Deployment, shop: Shop) -> None:
     topics, partitions, kafka = deployment.topics, deployment.partitions, deployment.settings.kafka
     async with client.producer(kafka) as producer:
-        replayer = Replayer(producer, topics.touchpoints, partitions, deployment.signer)
+        replayer = Replayer(
+            producer,
+            topics.touchpoints,
+            partitions,
+            deployment.signer,
+            in_step=deployment.settings.learning.enabled,
+        )
         await replayer.send(past(shop))
         await replayer.tick()
     await deployment.taken_in()

@@ -15,6 +15,7 @@ from stream.settings import (
     ApiSettings,
     ControlSettings,
     KafkaSettings,
+    LearningSettings,
     RedisSettings,
     Settings,
     WorkerSettings,
@@ -58,12 +59,13 @@ def settings_for(kafka: EmbeddedKafka, redis: EmbeddedRedis, directory: Path) ->
         control=ControlSettings(key=SecretStr(secrets.token_urlsafe(32))),
         api=ApiSettings(port=0, view=directory / "view.sqlite3"),
         worker=WorkerSettings(),
+        learning=LearningSettings(enabled=True),
     )
 
 
 def environment(settings: Settings) -> dict[str, str]:
     """The environment in which a program started by the demo finds these settings; it holds secrets."""
-    kafka, control = settings.kafka, settings.control
+    kafka, control, learning = settings.kafka, settings.control, settings.learning
     return {
         f"{_PREFIX}KAFKA__BOOTSTRAP": kafka.bootstrap,
         f"{_PREFIX}KAFKA__SECURITY": kafka.security,
@@ -75,4 +77,9 @@ def environment(settings: Settings) -> dict[str, str]:
         f"{_PREFIX}API__HOST": settings.api.host,
         f"{_PREFIX}API__PORT": str(settings.api.port),
         f"{_PREFIX}API__VIEW": str(settings.api.view),
+        f"{_PREFIX}LEARNING__ENABLED": str(learning.enabled).lower(),
+        f"{_PREFIX}LEARNING__HISTORY_HOURS": str(learning.history_hours),
+        f"{_PREFIX}LEARNING__LAG_HOURS": str(learning.lag_hours),
+        # Their matrices are small: threads of the algebra would only take the cores from each other.
+        "OPENBLAS_NUM_THREADS": "1",
     }

@@ -3,7 +3,9 @@
 head     the numbers of `_HEAD`
 tiles    the numbers of `_TILES`; per type seen, by type: type << 24 | hour (u32); keys (u32 each); counts
          (1, 2 or 4 bytes each); the values of those tiles that have one (4 or 8 bytes each)
-scores   per outcome the band (u8 each), then the probability in millionths (u32 each)
+scores   per outcome the band (u8 each); then, each for all outcomes, the probability (u32), the log-odds
+         (i32), their model (u32), those at the last band change (i32), its model (u32), the part of events since (i32)
+examples the numbers of `_EXAMPLES`, and the pending examples as `stream.features.pending` writes them
 fired    hash of the rule's name (u32) and when it last fired (u32)
 ids      hashes of event ids (u64 each), then when each arrived (u32 each)
 
@@ -25,12 +27,23 @@ from numpy.typing import NDArray
 from schemas.types import STAGES
 from stream.features.grid import FINE, WINDOWS
 from stream.features.layout import Layout
+from stream.features.pending import pack
 from stream.features.state import CODE_BITS, CustomerState
 
-VERSION = 1
+VERSION = 2
 _HEAD = struct.Struct("<BBBII")
 _TILES = struct.Struct("<4IBBBHH")
+_EXAMPLES = struct.Struct("<II")
+_NEVER = (1 << 32) - 1
 _FIRED = struct.Struct("<II")
+_SCORES = (
+    "probabilities",
+    "log_odds",
+    "scored_by",
+    "changed_at",
+    "changed_by",
+    "by_events",
+)
 _REACHES = tuple(window.reach for window in WINDOWS)
 
 
@@ -44,7 +57,18 @@ def encode(state: CustomerState) -> bytes:
         state.packed = _pack_tiles(state)
     ids, fired = state.ids, state.fired
     head = _HEAD.pack(VERSION, len(state.bands), len(fired), len(ids), state.at)
-    scores = head + state.packed + state.bands + state.probabilities.tobytes()
+    if state.packed_pending is None:
+        state.packed_pending = pack(state.examples())
+    scores = b"".join(
+        (
+            head,
+            state.packed,
+            state.bands,
+            *(getattr(state, name) for name in _SCORES),
+            _EXAMPLES.pack(min(state.matures, _NEVER), len(state.packed_pending)),
+            state.packed_pending,
+        )
+    )
     if fired:
         scores += b"".join(_FIRED.pack(rule, time) for rule, time in sorted(fired.items()))
     if ids:
@@ -106,8 +130,16 @@ def _read(customer_id: str, data: bytes, layout: Layout, outcomes: int) -> Custo
     begin = _read_tiles(state, data, _HEAD.size)
     state.bands[:] = data[begin : begin + outcomes]
     begin += outcomes
-    state.probabilities = array("I", data[begin : begin + 4 * outcomes])
-    begin += 4 * outcomes
+    for name in _SCORES:
+        kind = getattr(state, name).typecode
+        setattr(state, name, array(kind, data[begin : begin + 4 * outcomes]))
+        begin += 4 * outcomes
+    matures, size = _EXAMPLES.unpack_from(data, begin)
+    begin += _EXAMPLES.size
+    if size:
+        state.matures = matures
+        state.pending, state.packed_pending = None, data[begin : begin + size]
+        begin += size
     for _ in range(fired):
         rule, time = _FIRED.unpack_from(data, begin)
         state.fired[rule] = time

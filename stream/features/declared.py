@@ -146,6 +146,11 @@ def _rhythm_features(_: Layout) -> Iterator[Feature]:
         "",
         log1p(4),
     )
+    # Beyond the 90 days for which touchpoints are kept: who bought twice a year ago is not who never did.
+    yield Feature("purchases_ever", PURCHASES, "purchases since the first", "count", "", log1p(16))
+    yield Feature(
+        "since_purchase", PURCHASES, "time since the last purchase", "days", "", log1p(90)
+    )
 
 
 def _rhythm(layout: Layout, wanted: Numbers) -> Compute:
@@ -161,8 +166,9 @@ def _rhythms(rows: Rows) -> Rows:
     )
     present = _AGES.take(_ages(rows, last_purchase[:, None] // HOUR)[:, 0]) / 24
     ratio = np.divide(present, mean, out=np.zeros_like(at), where=mean > 0)
-    found: Rows = np.log1p(np.stack((tenure, mean, ratio), axis=1))
-    found /= [log1p(90), log1p(90), log1p(4)]
+    since = np.where(purchases > 0, np.maximum(0.0, at // DAY - last_purchase // DAY), 0.0)
+    found: Rows = np.log1p(np.stack((tenure, mean, ratio, purchases, since), axis=1))
+    found /= [log1p(90), log1p(90), log1p(4), log1p(16), log1p(90)]
     return found
 
 

@@ -23,6 +23,7 @@ from stream.features.grid import (
     shift,
 )
 from stream.features.layout import Layout
+from stream.features.pending import Pending, unpack
 
 CODE_BITS = 9
 _CODE = (1 << CODE_BITS) - 1
@@ -48,6 +49,9 @@ class CustomerState:
         "at",
         "bands",
         "begins",
+        "by_events",
+        "changed_at",
+        "changed_by",
         "counts",
         "customer_id",
         "edge",
@@ -56,9 +60,14 @@ class CustomerState:
         "ids",
         "keys",
         "layout",
+        "log_odds",
+        "matures",
         "packed",
+        "packed_pending",
+        "pending",
         "probabilities",
         "row",
+        "scored_by",
         "seen",
         "shift",
         "values",
@@ -88,10 +97,38 @@ class CustomerState:
         self.bands = bytearray([UNSCORED]) * outcomes
         self.probabilities = array("I", bytes(4 * outcomes))
         """Last probability per outcome, in millionths."""
+        self.log_odds = array("i", bytes(4 * outcomes))
+        """The same as log-odds, in millionths."""
+        self.scored_by = array("I", bytes(4 * outcomes))
+        """Per outcome the version of the model that they are of."""
+        self.changed_at = array("i", bytes(4 * outcomes))
+        """Per outcome the log-odds at the last band change, in millionths."""
+        self.changed_by = array("I", bytes(4 * outcomes))
+        """Per outcome the version of the model that made the last band change."""
+        self.by_events = array("i", bytes(4 * outcomes))
+        """Per outcome by how much events have moved the log-odds since the last band change, in millionths."""
+        self.pending: list[Pending] | None = []
+        """Examples that wait for labels, the oldest first; None: not unpacked yet, see `examples`."""
+        self.packed_pending: bytes | None = b""
+        """The same as bytes, as long as they hold."""
+        self.matures = NEVER
+        """When the next label of an example is due."""
         self.fired: dict[int, int] = {}
         """Hash of a rule's name -> when it last fired."""
         self.packed: bytes | None = None
         """The encoded tiles, as long as they hold."""
+
+    # -- examples ------------------------------------------------------------------------------------
+
+    def examples(self) -> list[Pending]:
+        """The examples that wait for labels, the oldest first. Whoever changes them must say so: see `moved`."""
+        if self.pending is None:
+            self.pending = unpack(self.packed_pending or b"")
+        return self.pending
+
+    def moved(self) -> None:
+        """The examples have changed: what they were packed to holds no more."""
+        self.packed_pending = None
 
     # -- time ----------------------------------------------------------------------------------------
 

@@ -21,7 +21,10 @@ class Vectorizer:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        declared = [feature for entry in DECLARED for feature in entry.features(layout)]
+        by_entry = [tuple(entry.features(layout)) for entry in DECLARED]
+        self.sizes: tuple[int, ...] = tuple(len(features) for features in by_entry)
+        """How many features each entry of the declaration has."""
+        declared = [feature for features in by_entry for feature in features]
         names = list(dict.fromkeys(feature.family for feature in declared))
         order = sorted(
             range(len(declared)), key=lambda column: names.index(declared[column].family)
@@ -60,8 +63,7 @@ class Plan:
         declared = vectorizer.order[columns]
         self._computes: list[Compute] = []
         begin = 0
-        for entry in DECLARED:
-            size = sum(1 for _ in entry.features(self._layout))
+        for entry, size in zip(DECLARED, vectorizer.sizes, strict=True):
             inside = np.sort(declared[(declared >= begin) & (declared < begin + size)])
             if len(inside):
                 self._computes.append(entry.plan(self._layout, inside - begin))

@@ -15,8 +15,8 @@ from schemas.bands import BANDS, Band
 from schemas.outcomes import Outcome
 from stream.features.state import UNSCORED, CustomerState
 from stream.model.banding import Banding
-from stream.model.linear import MILLION, LinearModel
-from stream.model.reasons import Reasons
+from stream.model.linear import MILLION
+from stream.model.models import Model, Models
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,20 @@ class Evaluation:
     probability: float
     log_odds: float
     base_log_odds: float
+    basis: str
+    model_version: int
     reasons: tuple[dict[str, Any], ...]
 
 
 def evaluate(
-    state: CustomerState, model: LinearModel, outcomes: Sequence[Outcome], now: int
+    state: CustomerState, models: Models, model: Model, outcomes: Sequence[Outcome], now: int
 ) -> tuple[Evaluation, ...]:
     """The customer's scores as of `now` (seconds since 1970); at the last decision if that is later."""
     vectorizer = model.vectorizer
     raw = vectorizer.raw(_snapshots(state, now + state.shift))
     scored = model.score(raw)
-    reasons = Reasons(vectorizer.layout, model.families)
+    reasons = models.reasons(model)
+    parts = model.parts(raw, scored, [len(raw) - 1])[0].tolist()
     last: list[float] = raw[-1].tolist()
     words: dict[int, str] = {}
     found = []
@@ -62,9 +65,13 @@ def evaluate(
                 probability=int(scored.probabilities[-1, place]) / MILLION,
                 log_odds=path[-1] / MILLION,
                 base_log_odds=int(model.base[place]) / MILLION,
+                basis=model.bases[place],
+                model_version=model.versions[place],
                 reasons=tuple(
                     asdict(reason)
-                    for reason in reasons.explain(scored.parts[-1, place].tolist(), last, words)
+                    for reason in reasons.explain(
+                        parts[place], last, words, place, path[-1] - int(model.base[place])
+                    )
                 ),
             )
         )

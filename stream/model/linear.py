@@ -6,46 +6,54 @@ after any printing, and the last bits of a product, which can depend on the batc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.outcomes import Outcome
 from stream.features.vector import Vectorizer
+from stream.model.stages import offsets, shares
 
 MILLION: Final = 1_000_000
+PRIOR: Final = "prior"
+LEARNED: Final = "learned"
+"""What scores rest on."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores of n rows for k outcomes.
+    """Scores of n rows for k outcomes: log-odds (n, k) and probabilities (n, k), in millionths.
 
-    `log_odds` (n, k) in millionths; `probabilities` (n, k) in millionths; `parts` (n, k, families) in
-    millionths: with `base` (k) they add up to the log-odds exactly.
+    What else a model has worked out on the way is its own: see its `parts` and `stages`.
     """
 
     log_odds: NDArray[np.int64]
     probabilities: NDArray[np.int64]
-    parts: NDArray[np.int64]
+    parts: NDArray[np.int64] | None = None
+    stages: NDArray[np.int64] | None = None
+    plain: NDArray[np.float64] | None = None
+    priors: NDArray[np.float64] | None = None
 
 
 class LinearModel:
-    """Weights over the features, per outcome, with the version and the basis that its scores carry."""
+    """Weights over the features, per outcome: the prior, version 0."""
 
     def __init__(
         self,
         vectorizer: Vectorizer,
+        outcomes: Sequence[Outcome],
         base: NDArray[np.float64],
         weights: NDArray[np.float64],
-        *,
-        version: int,
-        basis: str,
     ) -> None:
         """`base` (k) log-odds of a customer without features; `weights` (k, features)."""
         self.vectorizer = vectorizer
-        self.version = version
-        self.basis = basis
+        self.versions: tuple[int, ...] = (0,) * len(outcomes)
+        self.bases: tuple[str, ...] = (PRIOR,) * len(outcomes)
+        self._outcomes = tuple(outcomes)
+        self.stage_counts: tuple[int, ...] = tuple(len(each.stage_ends) for each in outcomes)
         self.weights = weights
         self.base: NDArray[np.int64] = np.rint(base * MILLION).astype(np.int64)
         # Features that weigh nothing for any outcome are neither computed nor multiplied.
@@ -68,4 +76,26 @@ class LinearModel:
         parts = np.rint(np.add.reduceat(products, self._starts, axis=2)).astype(np.int64)
         log_odds = self.base + parts.sum(axis=2)
         probabilities = np.rint(MILLION / (1 + np.exp(-log_odds / MILLION))).astype(np.int64)
-        return Scored(log_odds, probabilities, parts)
+        return Scored(log_odds, probabilities, parts=parts)
+
+    def parts(
+        self, raw: NDArray[np.float64], scored: Scored, rows: Sequence[int]
+    ) -> NDArray[np.int64]:
+        """What each family adds to the base (rows, k, families), in millionths; together, exactly."""
+        del raw
+        assert scored.parts is not None  # noqa: S101 -- this model's own
+        return scored.parts[list(rows)]
+
+    def parts_of(self, scored: Scored, rows: Sequence[int], place: int) -> NDArray[np.int64]:
+        """The same of one outcome (rows, families)."""
+        assert scored.parts is not None  # noqa: S101 -- this model's own
+        return scored.parts[list(rows), place]
+
+    def stages(self, scored: Scored, rows: Sequence[int]) -> NDArray[np.int64]:
+        """Log-odds (rows, all stages) of occurrence in each stage, in millionths."""
+        found = []
+        for place, outcome in enumerate(self._outcomes):
+            sign = -1 if outcome.kind == "absence" else 1
+            horizon = sign * scored.log_odds[list(rows), place] / MILLION
+            found.append(offsets(horizon, shares(outcome)))
+        return np.rint(np.concatenate(found, axis=1) * MILLION).astype(np.int64)

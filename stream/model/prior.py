@@ -9,16 +9,16 @@ The result never falls with more, more recent or dearer touchpoints of an engage
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import log
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas.outcomes import Outcome
 from stream.features.vector import Vectorizer
 from stream.model.linear import LinearModel
-
-BASIS: Final = "prior"
 
 ON_TARGET: Final[Mapping[str, float]] = {"7d": 0.2, "30d": 0.8, "90d": 1.2, "freshness": 0.8}
 """Weights of a type that the outcome counts: by window of its count, and of its freshness."""
@@ -32,17 +32,35 @@ OVERALL: Final[Mapping[str, float]] = {
 """Weights of features that are no single type's."""
 
 
+@dataclass(frozen=True)
+class PriorTerms:
+    """What the prior says of one outcome's occurrence (never of its absence): log-odds that are linear.
+
+    `base` is that of a customer without features; `weights` (features).
+    """
+
+    base: float
+    weights: NDArray[np.float64]
+
+
+def prior_terms(outcome: Outcome, vectorizer: Vectorizer) -> PriorTerms:
+    """The prior of one outcome."""
+    column = vectorizer.column
+    weights = np.zeros(len(vectorizer.features))
+    for name, weight in OVERALL.items():
+        weights[column[name]] = weight
+    for kind in vectorizer.layout.registry.kinds:
+        table = ON_TARGET if kind.name in outcome.types else ENGAGED if kind.engagement else {}
+        for part, weight in table.items():
+            weights[column[f"{kind.name}_{part}"]] = weight
+    base = log(outcome.base_rate / (1 - outcome.base_rate))
+    return PriorTerms(-base if outcome.kind == "absence" else base, weights)
+
+
 def prior(outcomes: Sequence[Outcome], vectorizer: Vectorizer) -> LinearModel:
     """The prior for these outcomes, as a model of version 0."""
-    column = vectorizer.column
-    weights = np.zeros((len(outcomes), len(vectorizer.features)))
-    base = np.array([log(outcome.base_rate / (1 - outcome.base_rate)) for outcome in outcomes])
-    for number, outcome in enumerate(outcomes):
-        sign = -1.0 if outcome.kind == "absence" else 1.0
-        for name, weight in OVERALL.items():
-            weights[number, column[name]] = sign * weight
-        for kind in vectorizer.layout.registry.kinds:
-            table = ON_TARGET if kind.name in outcome.types else ENGAGED if kind.engagement else {}
-            for part, weight in table.items():
-                weights[number, column[f"{kind.name}_{part}"]] = sign * weight
-    return LinearModel(vectorizer, base, weights, version=0, basis=BASIS)
+    terms = [prior_terms(outcome, vectorizer) for outcome in outcomes]
+    signs = np.array([-1.0 if outcome.kind == "absence" else 1.0 for outcome in outcomes])
+    base = np.array([term.base for term in terms]) * signs
+    weights = np.stack([term.weights for term in terms]) * signs[:, None]
+    return LinearModel(vectorizer, outcomes, base, weights)

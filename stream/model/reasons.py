@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import expm1
 from typing import Final
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from schemas.types import TouchpointType
 from stream.features.grid import AGE_STEPS, DAY, HOUR, WINDOWS, age_index
-from stream.features.layout import Layout
+from stream.features.vector import Vectorizer
 from stream.model.linear import MILLION
 
 _MONTH: Final = next(number for number, window in enumerate(WINDOWS) if window.name == "30d")
+COMBINED: Final = "combined"
+"""In place of a family: what the parts, each by itself to first order, leave over."""
 _NAMED: Final = 2
 """How many kinds of touchpoint a reason names."""
 
@@ -26,9 +31,16 @@ class Reason(Struct, frozen=True, gc=False):
 
 
 class Reasons:
-    """Puts the parts of scores into words, for one layout and the families of one model."""
+    """Puts the parts of scores into words, for the families of one model."""
 
-    def __init__(self, layout: Layout, families: Sequence[str]) -> None:
+    def __init__(
+        self,
+        vectorizer: Vectorizer,
+        families: Sequence[str],
+        means: Sequence[NDArray[np.float64]] = (),
+    ) -> None:
+        """`means` (features), per outcome: what is usual; none, or all 0, where nothing was learned."""
+        layout = vectorizer.layout
         self._families = tuple(families)
         self._facts = layout.fact("first"), layout.fact("at")
         self._last = slice(layout.last, layout.facts)
@@ -41,38 +53,67 @@ class Reasons:
             )
             for family in self._families
         )
+        self._usual: dict[int, dict[int, float]] = {}
+        """By outcome, by column of the raw row: how many touchpoints of a type are usual in 30 days."""
+        for place, mean in enumerate(means):
+            if mean.any():
+                self._usual[place] = {
+                    month + number: expm1(float(mean[column]) * feature.scale)
+                    for number, kind in enumerate(layout.registry.kinds)
+                    for column in [vectorizer.column[f"{kind.name}_{WINDOWS[_MONTH].name}"]]
+                    for feature in [vectorizer.features[column]]
+                }
 
     def explain(
-        self, parts: Sequence[int], raw: Sequence[float], words: dict[int, str]
+        self,
+        parts: Sequence[int],
+        raw: Sequence[float],
+        words: dict[int, str],
+        place: int = 0,
+        total: int | None = None,
     ) -> list[Reason]:
         """The families that move a score, strongest first; `parts` are millionths of log-odds by family.
 
         `raw` is the raw row that was scored; `words` keeps what was said of it for other outcomes of the row.
-        The contributions and the base add up to the log-odds exactly.
+        `total` is what all have to add up to: what the parts leave over is a reason of its own, *combined*.
+        So the contributions and the base add up to the log-odds exactly.
         """
+        left = 0 if total is None else total - sum(parts)
         moving = [(-abs(part), number) for number, part in enumerate(parts) if part]
         moving.sort()
+        rounding = left if moving and abs(left) <= len(parts) else 0
+        left -= rounding
+        usual = self._usual.get(place)
         told = []
         for _, number in moving:
-            text = words.get(number)
+            key = number if usual is None else number + len(parts) * (place + 1)
+            text = words.get(key)
             if text is None:
-                text = words[number] = self._describe(number, raw)
-            told.append(Reason(self._families[number], parts[number] / MILLION, text))
+                text = words[key] = self._describe(number, raw, usual)
+            part = parts[number] + (0 if told else rounding)
+            told.append(Reason(self._families[number], part / MILLION, text))
+        if left:
+            told.append(Reason(COMBINED, left / MILLION, "what all of these do together"))
         return told
 
-    def _describe(self, number: int, raw: Sequence[float]) -> str:
+    def _describe(
+        self, number: int, raw: Sequence[float], usual: Mapping[int, float] | None
+    ) -> str:
         """In words, what a raw row holds of a family."""
         hour = int(raw[-1]) // HOUR
         kinds = self._kinds[number]
         if kinds:
-            return _words(kinds, raw, hour)
+            return _words(kinds, raw, hour, usual)
         first, at = (int(raw[column]) for column in self._facts)
         last = int(max(raw[self._last]))
         return f"seen {_ago(hour, last)}, known for {_many(at // DAY - first // DAY, 'day')}"
 
 
 def _words(
-    kinds: Sequence[tuple[int, int, TouchpointType]], raw: Sequence[float], hour: int
+    kinds: Sequence[tuple[int, int, TouchpointType]],
+    raw: Sequence[float],
+    hour: int,
+    usual: Mapping[int, float] | None,
 ) -> str:
     last, counts = 0.0, []
     for month, seen, kind in kinds:
@@ -80,13 +121,18 @@ def _words(
             last = max(last, raw[seen])
             if raw[month]:
                 counts.append((-raw[month], month, kind))
-    if not last:
-        return "none in 90 days"
-    if not counts:
-        return f"none in 30 days, latest {_ago(hour, int(last))}"
     counts.sort()
-    named = ", ".join([kind.counted(-count) for count, _, kind in counts[:_NAMED]])
-    return f"{named} in 30 days, latest {_ago(hour, int(last))}"
+    named = counts[:_NAMED]
+    often = ""
+    if usual is not None:
+        columns = [month for _, month, _ in named] or [month for month, _, _ in kinds]
+        often = f", usually {sum(usual[column] for column in columns):.1f}"
+    if not last:
+        return f"none in 90 days{often and f'{often} in 30'}"
+    if not counts:
+        return f"none in 30 days{often}, latest {_ago(hour, int(last))}"
+    text = ", ".join([kind.counted(-count) for count, _, kind in named])
+    return f"{text} in 30 days{often}, latest {_ago(hour, int(last))}"
 
 
 def _many(number: int, unit: str) -> str:

@@ -34,8 +34,6 @@ class Decided(Struct, frozen=True, gc=False):
     customer_id: str
     cause: str
     touchpoint: Cause | None
-    basis: str
-    model_version: int
     decided_at: datetime
     position: Place
 
@@ -47,6 +45,8 @@ class OutcomeScore(Struct, frozen=True, gc=False):
     horizon_days: int
     probability: float
     band: str
+    basis: str
+    model_version: int
 
 
 class Score(Decided, frozen=True, gc=False):
@@ -55,11 +55,22 @@ class Score(Decided, frozen=True, gc=False):
     scores: list[OutcomeScore]
 
 
+class Since(Struct, frozen=True, gc=False):
+    """What has moved the log-odds since the band changed last."""
+
+    log_odds: float
+    events: float
+    silence: float
+    model: float
+
+
 class BandChange(Decided, frozen=True, gc=False, rename={"from_band": "from", "to_band": "to"}):
     """From one band of an outcome to another."""
 
     outcome: str
     horizon_days: int
+    basis: str
+    model_version: int
     from_band: str
     to_band: str
     probability: float
@@ -67,6 +78,7 @@ class BandChange(Decided, frozen=True, gc=False, rename={"from_band": "from", "t
     log_odds: float
     base_log_odds: float
     reasons: list[Reason]
+    since_last_change: Since | None
     advice: str
 
 
@@ -75,12 +87,52 @@ class Trigger(Decided, frozen=True, gc=False, rename={"from_band": "from", "to_b
 
     outcome: str
     horizon_days: int
+    basis: str
+    model_version: int
     from_band: str
     to_band: str
     probability: float
     advice: str
     rule: str
     band_change_id: str
+
+
+class StageLabel(Struct, frozen=True, gc=False):
+    """What is known of one outcome at the end of a stage of its horizon."""
+
+    outcome: str
+    horizon_days: int
+    stage: int
+    start_day: int
+    end_day: int
+    at_risk: bool
+    occurred: bool
+    final: bool
+    probability: float
+    log_odds: float
+    model_version: int
+
+
+class Example(Struct, frozen=True, gc=False):
+    """Frozen features, and the labels that have become known."""
+
+    customer_id: str
+    opened_at: datetime
+    labelled_at: datetime
+    partition: int
+    sequence: int
+    features: str
+    vector: str
+    labels: list[StageLabel]
+
+
+class Watermark(Struct, frozen=True, gc=False):
+    """All labels of a partition known up to a time are out."""
+
+    partition: int
+    known_to: datetime
+    sequence: int
+    live: bool
 
 
 class Envelope(Struct, frozen=True, gc=False):
@@ -94,4 +146,4 @@ class Envelope(Struct, frozen=True, gc=False):
     time: datetime
     datacontenttype: str
     partitionkey: str
-    data: Decided
+    data: Decided | Example | Watermark

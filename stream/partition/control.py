@@ -17,6 +17,11 @@ from typing import NamedTuple
 
 import msgspec
 
+REPLAY = "replay"
+"""What the first adopt record of a replay's log names."""
+IN_STEP = "in-step"
+"""What an adopt record names where a program brings past touchpoints in: workers keep step with the learner
+from there on, until the log goes live. Such a program gives every partition the time."""
 CONTROL = "bandshift-control"
 ORIGIN = "bandshift-origin"
 SIGNATURE = "bandshift-signature"

@@ -44,6 +44,10 @@ class Ledger(msgspec.Struct):
     """Hash of what the states were made with: those types and the outcomes, in order."""
     partitions: int = 0
     """How many partitions the topic had then; 0 before the first step."""
+    known_to: int = 0
+    """Of the last watermark: all labels known up to then are out, in seconds since 1970."""
+    learned_to: int = 0
+    """Before the log goes live: models that know all labels up to then are in force, as far as there are any."""
 
     def count(self, what: str, number: int = 1) -> None:
         """Add to a count; one that is still nought is left out."""

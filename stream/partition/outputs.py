@@ -24,6 +24,7 @@ from stream.partition.bodies import (
     OutcomeScore,
     Place,
     Score,
+    Since,
     Trigger,
 )
 from stream.partition.control import Headers
@@ -37,6 +38,7 @@ SCORES: Final = "scores"
 BAND_CHANGES: Final = "band-changes"
 TRIGGERS: Final = "triggers"
 TOUCHPOINTS: Final = "touchpoints"
+EXAMPLES: Final = "examples"
 
 _WORDS: Final = {number: str(band) for number, band in enumerate(BANDS)} | {UNSCORED: UNSCORED_WORD}
 _encode = msgspec.json.Encoder().encode
@@ -69,8 +71,6 @@ class Decision:
         decided_ms: int,
         place: Place,
         event: Event | None,
-        basis: str,
-        model_version: int,
     ) -> None:
         """`event` is None in silence; `decided_ms` is the decision time in ms since 1970."""
         self._time = datetime.fromtimestamp(decided_ms / 1000, UTC)
@@ -80,8 +80,6 @@ class Decision:
             customer_id,
             SILENCE if event is None else "event",
             None if event is None else Cause(event.event_id, event.type),
-            basis,
-            model_version,
             self._time,
             place,
         )
@@ -106,23 +104,36 @@ class Decision:
         return Output(topic, data.position.partition, key, _encode(envelope), CONTENT_TYPE)
 
     def score(
-        self, outcomes: Sequence[Outcome], bands: Sequence[int], chances: Sequence[int]
+        self,
+        outcomes: Sequence[Outcome],
+        bands: Sequence[int],
+        chances: Sequence[int],
+        bases: Sequence[str],
+        versions: Sequence[int],
     ) -> Output:
         """All scores of the decision; `chances` are probabilities in millionths."""
         scores = [
-            OutcomeScore(outcome.name, outcome.horizon_days, chance / MILLION, _WORDS[band])
-            for outcome, band, chance in zip(outcomes, bands, chances, strict=True)
+            OutcomeScore(
+                outcome.name, outcome.horizon_days, chance / MILLION, _WORDS[band], basis, version
+            )
+            for outcome, band, chance, basis, version in zip(
+                outcomes, bands, chances, bases, versions, strict=True
+            )
         ]
         data = Score(*self._common, scores)
         return self._record(SCORES, self._id("", "score"), "bandshift.score.v1", data)
 
-    def band_change(self, move: Move, reasons: list[Reason]) -> tuple[str, Output]:
+    def band_change(
+        self, move: Move, reasons: list[Reason], since: Since | None
+    ) -> tuple[str, Output]:
         """The id and the record of a band change."""
         outcome = move.outcome
         data = BandChange(
             *self._common,
             outcome.name,
             outcome.horizon_days,
+            move.basis,
+            move.version,
             _WORDS[move.came_from],
             _WORDS[move.came_to],
             move.probability / MILLION,
@@ -130,6 +141,7 @@ class Decision:
             move.log_odds / MILLION,
             move.base / MILLION,
             reasons,
+            since,
             move.advice,
         )
         identity = self._id(outcome.name, "band-change")
@@ -142,6 +154,8 @@ class Decision:
             *self._common,
             outcome.name,
             outcome.horizon_days,
+            move.basis,
+            move.version,
             _WORDS[move.came_from],
             _WORDS[move.came_to],
             move.probability / MILLION,
@@ -154,7 +168,11 @@ class Decision:
 
 
 class Move(NamedTuple):
-    """From one band (0 to 4, or UNSCORED) of an outcome to another; all else in millionths."""
+    """From one band (0 to 4, or UNSCORED) of an outcome to another; all numbers else in millionths.
+
+    `changed_at` are the log-odds at the band change before, `changed_by` the version of the model that made
+    it, `by_events` what events have added since.
+    """
 
     outcome: Outcome
     came_from: int
@@ -164,3 +182,8 @@ class Move(NamedTuple):
     log_odds: int
     base: int
     advice: str
+    basis: str
+    version: int
+    changed_at: int
+    changed_by: int
+    by_events: int

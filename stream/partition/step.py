@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from schemas.rejections import Rejection
+from stream.features.pending import Pending
 from stream.features.state import CustomerState
+from stream.model.labels import Labelled
 from stream.partition.intake import Event, Parsed, Record
 from stream.partition.ledger import Ledger, Position
 from stream.partition.outputs import Output
@@ -42,6 +44,17 @@ class Scoring(NamedTuple):
     cursor: int
     event: Event | None
     live: bool
+    opened: Pending | None = None
+    """The example that was opened there."""
+    labelled: list[Labelled] | None = None
+    """Examples whose labels have become known."""
+
+
+class Mark(NamedTuple):
+    """All labels known up to a time come before a scoring; `before` is that one's number in the step."""
+
+    before: int
+    known_to: int
 
 
 @dataclass
@@ -62,6 +75,9 @@ class Step:
     forwarded: int = 0
     """Bytes of forwarded touchpoints, with their keys and headers."""
     dead: list[DeadLetter] = field(default_factory=list)
+    watermarks: list[Mark] = field(default_factory=list)
+    waits: int = 0
+    """Where it ends because of it: the time up to which models must be known before it goes on."""
 
     def has_room(self, customer_id: str) -> bool:
         """Whether one more scoring, of this customer, may be part of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -12,28 +13,45 @@ from numpy.typing import NDArray
 from schemas.outcomes import Outcome
 from schemas.rules import Rule
 from stream.automation.rules import fired
-from stream.features.state import MOST_FIRED, UNSCORED, CustomerState
+from stream.features.state import MOST_FIRED, UNSCORED
 from stream.features.vector import Vectorizer
 from stream.model.banding import Banding
-from stream.model.linear import LinearModel, Scored
-from stream.model.reasons import Reason, Reasons
+from stream.model.models import Model, Models
 from stream.partition.bodies import Place
+from stream.partition.examples import ExampleRecords, watermark
+from stream.partition.opening import fill
 from stream.partition.outputs import Decision, Move
 from stream.partition.step import Scoring, Step
+from stream.partition.telling import Telling
+from stream.partition.timing import adopts
 
 _FEW = 8
 """So few scorings are looked at one by one sooner than all at once."""
+_MOST_CHANGE = 2_000_000_000
+
+
+class Told(NamedTuple):
+    """A scoring of which there is something to tell, with the bands as they were then."""
+
+    number: int
+    bands: bytes
+    moves: list[tuple[int, Move]]
 
 
 class Verdict:
     """Puts scored customers into bands, and says what moved."""
 
     def __init__(
-        self, vectorizer: Vectorizer, outcomes: Sequence[Outcome], rules: Sequence[Rule]
+        self,
+        vectorizer: Vectorizer,
+        outcomes: Sequence[Outcome],
+        rules: Sequence[Rule],
+        models: Models,
     ) -> None:
         self._vectorizer = vectorizer
-        self._reasons: dict[tuple[str, ...], Reasons] = {}
+        self._models = models
         self._outcomes = tuple(outcomes)
+        self._examples = ExampleRecords(outcomes, vectorizer.schema_hash)
         self._bandings = tuple(Banding(outcome) for outcome in outcomes)
         numbered = tuple((crc32(rule.name.encode()), rule) for rule in rules)
         self._rules = tuple(
@@ -48,42 +66,92 @@ class Verdict:
             for band, (low, high) in enumerate(banding.holds):
                 self._low[place, band], self._high[place, band] = low, high
 
-    def give(self, model: LinearModel, partition: int, step: Step) -> None:
+    def give(self, model: Model, partition: int, step: Step) -> None:
         """Score the step's scorings: bands and probabilities go into the states, the rest into its outputs."""
+        told: list[Told] = []
+        telling = None
+        if step.scorings:
+            raw = self._vectorizer.raw([scoring.snapshot for scoring in step.scorings])
+            scored = model.score(raw)
+            fill(step.scorings, model, scored, self._vectorizer, raw)
+            telling = Telling(self._models, model, raw, scored)
+            told = self._look(telling, step)
+            telling.explain([(each.number, *moved) for each in told for moved in each.moves])
+        marks = list(step.watermarks)
+        saying = {each.number: each for each in told}
+        for number, scoring in enumerate(step.scorings):
+            while marks and marks[0].before <= number:
+                self._mark(step, partition, marks.pop(0).known_to)
+            if scoring.labelled:
+                self._label(step, partition, scoring)
+            if number in saying and telling is not None:
+                self._tell(telling, saying[number], scoring, partition, step)
+        for mark in marks:
+            self._mark(step, partition, mark.known_to)
+
+    def _look(self, telling: Telling, step: Step) -> list[Told]:
+        """Every scoring in order: bands move, and what is to be told is noted."""
         scorings = step.scorings
-        if not scorings:
-            return
-        raw = self._vectorizer.raw([scoring.snapshot for scoring in scorings])
-        scored = model.score(raw)
-        telling = _Telling(model, self._reasons_of(model), scored)
+        told = []
         latest: dict[str, int] = {}
         moved: set[str] = set()
-        for number, outside in enumerate(self._leaves(scorings, scored.log_odds)):
+        then = self._by_models_then(telling, scorings)
+        for number, outside in enumerate(self._leaves(scorings, telling.scored.log_odds)):
             scoring = scorings[number]
             state = scoring.state
             before = latest.get(state.customer_id)
             latest[state.customer_id] = number
+            if scoring.event is not None:
+                at_event = then.get(number) or telling.log_odds(number)
+                self._moved_by_event(telling, at_event, before, scoring)
             # Seen for the bands before the step: where one has moved since, look again.
             moves = []
             if outside or state.customer_id in moved:
                 chances = state.probabilities if before is None else telling.chances(before)
-                moves = self._moves(telling, number, state, chances)
+                moves = self._moves(telling, number, scoring, chances)
             if moves:
                 moved.add(state.customer_id)
             if moves or scoring.event is not None:
-                self._tell(telling, number, scoring, moves, partition, step)
+                told.append(Told(number, bytes(state.bands), moves))
         size = 4 * len(self._outcomes)
-        packed = scored.probabilities.astype(np.uint32).tobytes()
+        versions = array("I", telling.model.versions)
+        chances_packed = telling.scored.probabilities.astype(np.uint32).tobytes()
+        odds_packed = telling.scored.log_odds.astype(np.int32).tobytes()
         for customer_id, number in latest.items():
-            row = packed[size * number : size * (number + 1)]
-            step.changed[customer_id].probabilities = array("I", row)
+            state, row = step.changed[customer_id], slice(size * number, size * (number + 1))
+            state.probabilities = array("I", chances_packed[row])
+            state.log_odds = array("i", odds_packed[row])
+            state.scored_by = versions[:]
+        return told
 
-    def _reasons_of(self, model: LinearModel) -> Reasons:
-        found = self._reasons.get(model.families)
-        if found is None:
-            found = Reasons(self._vectorizer.layout, model.families)
-            self._reasons[model.families] = found
-        return found
+    def _by_models_then(
+        self, telling: Telling, scorings: Sequence[Scoring]
+    ) -> dict[int, list[int]]:
+        """Log-odds by the models that scored the customer last, of touchpoints that come first after a change.
+
+        What the change of models moved is not the touchpoint's doing.
+        """
+        versions = array("I", telling.model.versions)
+        seen: set[str] = set()
+        rows = []
+        for number, scoring in enumerate(scorings):
+            if scoring.state.customer_id not in seen:
+                seen.add(scoring.state.customer_id)
+                if scoring.event is not None and scoring.state.scored_by != versions:
+                    rows.append(number)
+        scored = [row for row in rows if scorings[row].state.bands[0] != UNSCORED]
+        return telling.by_models_then(scored, [scorings[row].state.scored_by for row in scored])
+
+    @staticmethod
+    def _moved_by_event(
+        telling: Telling, at_event: Sequence[int], before: int | None, scoring: Scoring
+    ) -> None:
+        """Between two due moments nothing moves by time alone, so what moved here the event has moved."""
+        by_events = scoring.state.by_events
+        was = scoring.state.log_odds if before is None else telling.log_odds(before)
+        for place, log_odds in enumerate(at_event):
+            total = by_events[place] + log_odds - was[place]
+            by_events[place] = max(-_MOST_CHANGE, min(_MOST_CHANGE, total))
 
     def _leaves(self, scorings: Sequence[Scoring], log_odds: NDArray[np.int64]) -> list[bool]:
         """Per scoring, whether any outcome may be outside the band that the customer was in before the step."""
@@ -97,10 +165,11 @@ class Verdict:
         return leaves
 
     def _moves(
-        self, telling: _Telling, number: int, state: CustomerState, before: Sequence[int]
+        self, telling: Telling, number: int, scoring: Scoring, before: Sequence[int]
     ) -> list[tuple[int, Move]]:
         """The outcomes whose band changes, each with its number; the state's bands are set."""
         moves = []
+        state, model = scoring.state, telling.model
         bands = state.bands
         log_odds, chances = telling.log_odds(number), telling.chances(number)
         for place, banding in enumerate(self._bandings):
@@ -117,39 +186,57 @@ class Verdict:
                     log_odds[place],
                     telling.base[place],
                     banding.advice[after],
+                    model.bases[place],
+                    model.versions[place],
+                    state.changed_at[place],
+                    state.changed_by[place],
+                    state.by_events[place],
                 )
+                state.changed_at[place] = log_odds[place]
+                state.changed_by[place] = model.versions[place]
+                state.by_events[place] = 0
                 moves.append((place, move))
         return moves
 
+    # -- outputs -----------------------------------------------------------------------------------------
+
+    def _mark(self, step: Step, partition: int, known_to: int) -> None:
+        ledger = step.ledger
+        sequence = ledger.counts.get("examples", 0)
+        step.outputs.append(watermark(partition, known_to, sequence, live=adopts(ledger)))
+
+    def _label(self, step: Step, partition: int, scoring: Scoring) -> None:
+        customer_id, at = scoring.state.customer_id, scoring.decided_ms // 1000
+        for labelled in scoring.labelled or ():
+            step.ledger.count("examples")
+            sequence = step.ledger.counts["examples"]
+            step.outputs.append(
+                self._examples.example(customer_id, labelled, at, partition, sequence)
+            )
+
     def _tell(
-        self,
-        telling: _Telling,
-        number: int,
-        scoring: Scoring,
-        moves: Sequence[tuple[int, Move]],
-        partition: int,
-        step: Step,
+        self, telling: Telling, told: Told, scoring: Scoring, partition: int, step: Step
     ) -> None:
         """Put what there is to say of one scoring into the step."""
-        state, event = scoring.state, scoring.event
+        model, event = telling.model, scoring.event
         decision = Decision(
-            state.customer_id,
+            scoring.state.customer_id,
             scoring.decided_ms,
             Place(partition, scoring.offset, scoring.cursor),
             event,
-            telling.model.basis,
-            telling.model.version,
         )
-        outputs = step.outputs
-        outputs.append(decision.score(self._outcomes, state.bands, telling.chances(number)))
-        if not moves:
+        chances = telling.chances(told.number)
+        step.outputs.append(
+            decision.score(self._outcomes, told.bands, chances, model.bases, model.versions)
+        )
+        if not told.moves:
             return
         cause = "band_changes_silence" if event is None else "band_changes_event"
-        step.ledger.count(cause, len(moves))
-        told = telling.reasons(number, scoring.snapshot, moves)
-        for (place, move), reasons in zip(moves, told, strict=True):
-            identity, changed = decision.band_change(move, reasons)
-            outputs.append(changed)
+        step.ledger.count(cause, len(told.moves))
+        for place, move in told.moves:
+            reasons, since = telling.because(told.number, place, move)
+            identity, changed = decision.band_change(move, reasons, since)
+            step.outputs.append(changed)
             if scoring.live and self._rules[place]:
                 self._fire(decision, place, move, identity, scoring, step)
 
@@ -164,31 +251,3 @@ class Verdict:
             last[number] = now
             step.outputs.append(decision.trigger(move, rule, change))
             step.ledger.count("triggers")
-
-
-class _Telling:
-    """The scores of a step, row by row, for those rows of which there is something to tell."""
-
-    def __init__(self, model: LinearModel, reasons: Reasons, scored: Scored) -> None:
-        self.model = model
-        self.base: list[int] = model.base.tolist()
-        self._scored = scored
-        self._reasons = reasons
-
-    def log_odds(self, number: int) -> list[int]:
-        found: list[int] = self._scored.log_odds[number].tolist()
-        return found
-
-    def chances(self, number: int) -> list[int]:
-        found: list[int] = self._scored.probabilities[number].tolist()
-        return found
-
-    def reasons(
-        self, number: int, snapshot: bytes, moves: Sequence[tuple[int, Move]]
-    ) -> list[list[Reason]]:
-        """The reasons of each move."""
-        if not moves:
-            return []
-        raw, words = array("d", snapshot), dict[int, str]()
-        parts = self._scored.parts[number].tolist()
-        return [self._reasons.explain(parts[place], raw, words) for place, _ in moves]

@@ -138,6 +138,31 @@ async def test_any_id_is_shown(call: Call, customer: str) -> None:
         await expect(page.locator("details li")).to_have_count(3)
 
 
+async def test_what_led_to_a_band_is_told_by_sign_shape_and_word(call: Call) -> None:
+    """A card says what moved the customer since the change before, strongest first, without what is next to nothing."""
+
+    async def answer(route: Route) -> None:
+        response = await route.fetch()
+        found = await response.json()
+        purchase, coupon, _ = found["outcomes"]
+        purchase["moved"] = {"log_odds": 0.5, "events": 0.81, "silence": -1.04, "model": 0.1}
+        purchase["reasons"].append(
+            {"family": "combined", "contribution": 9.0, "text": "what all of these do together"}
+        )
+        coupon["moved"] = {"log_odds": 0.5, "events": 0.04, "silence": -0.01, "model": 0.0}
+        await route.fulfill(response=response, json=found)
+
+    async with call.page() as page:
+        await page.route("**/v1/customer?*", answer)
+        await page.goto(f"{call.address}/#customer=anna")
+        purchase = page.locator(".outcome", has_text="Purchase").first
+        await expect(purchase.locator(".led")).to_have_text(
+            "Since the change before: silence ▼\u22121.0, touchpoints ▲+0.8, what was learned ▲+0.1"
+        )
+        await expect(purchase.locator(".reasons.up strong").first).to_have_text("Together")
+        await expect(page.locator(".led")).to_have_count(1)
+
+
 async def test_an_absence_is_told_by_what_is_absent(call: Call) -> None:
     """A card names the types of touchpoint that an absence is about: one, several, or nothing at all."""
     told = "(types) => import('/static/words.js').then((words) => words.about({ kind: 'absence', horizon_days: 28, types }))"

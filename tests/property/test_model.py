@@ -103,10 +103,11 @@ def test_reasons_add_up_to_the_log_odds_exactly(happened: list[Touch]) -> None:
     """Base and contributions, as they are printed, add up to the log-odds to the last digit."""
     raw = VECTORIZER.raw([snapshot(happened)])
     scored = PRIOR.score(raw)
-    reasons = Reasons(LAYOUT, PRIOR.families)
+    reasons = Reasons(VECTORIZER, PRIOR.families)
+    parts = PRIOR.parts(raw, scored, [0])[0].tolist()
     words: dict[int, str] = {}
     for place in range(len(DEFAULT_OUTCOMES)):
-        told = reasons.explain(scored.parts[0, place].tolist(), raw[0].tolist(), words)
+        told = reasons.explain(parts[place], raw[0].tolist(), words)
         total = PRIOR.base[place] + sum(round(each.contribution * MILLION) for each in told)
         assert total == scored.log_odds[0, place]
         assert all(each.text for each in told)

@@ -17,6 +17,8 @@ from stream.api.describe import Describer
 from stream.api.feed import LOGS, Feed
 from stream.api.intake import Intake, Sent
 from stream.api.metrics import Metrics
+from stream.api.model_metrics import ModelCollector
+from stream.api.models import Models
 from stream.api.parts import Parts
 from stream.api.queries import Queries
 from stream.api.view import Log, Read, View, Written
@@ -80,6 +82,8 @@ class Deployment:
         self.metrics = Metrics()
         self.watch = Watch(world.store, self.broker, self.progress, world.pipelines)
         self.metrics.watch(self.watch)
+        self.models = Models(list(self.describe.places), world.pipelines.library)
+        self.metrics.collect(ModelCollector(self.models, lambda: self.watch.ledgers))
         self._read: dict[Log, int] = {}
 
         def wall() -> float:
@@ -93,6 +97,7 @@ class Deployment:
             feed=self.feed,
             intake=Intake(self.broker, self.watch, world.partitions, wall),
             metrics=self.metrics,
+            models=self.models,
             queries=self.queries,
             watch=self.watch,
         )

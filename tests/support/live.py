@@ -19,7 +19,7 @@ from stream import app
 from stream.broker import client
 from stream.broker.memory import MemoryRecord
 from stream.broker.topics import Topics
-from stream.partition.control import Kind
+from stream.partition.control import IN_STEP, Kind
 from stream.partition.ledger import Position, decode_ledger, totals
 from stream.settings import Settings
 from stream.store.digest import digest
@@ -60,6 +60,11 @@ class Space:
                     value, headers = signer.control(partition, Kind.TICK)
                     sent.append(await self._send(producer, partition, b"", value, headers, at))
 
+            if self.settings.learning.enabled:
+                for partition in range(self.partitions):
+                    value, headers = signer.control(partition, Kind.ADOPT, IN_STEP, 1)
+                    sent.append(await self._send(producer, partition, b"", value, headers, 0))
+                    written += 1
             day, at = after // TICK_SECONDS, after
             for at, customer, value in touches:
                 if day and at // TICK_SECONDS > day:
@@ -155,11 +160,11 @@ class Space:
 
     # -- working -------------------------------------------------------------------------------------------
 
-    def spawn(self, log: Path, **more: str) -> subprocess.Popen[bytes]:
-        """A worker as a process of its own; `more` are settings as environment variables."""
+    def spawn(self, log: Path, *, program: str = "worker", **more: str) -> subprocess.Popen[bytes]:
+        """A worker (or learner) as a process of its own; `more` are settings as environment variables."""
         with log.open("ab") as file:
             return subprocess.Popen(
-                [sys.executable, "-m", "stream.cli", "worker"],
+                [sys.executable, "-m", "stream.cli", program],
                 env=environment(self.settings) | more,
                 stdout=file,
                 stderr=file,

@@ -10,12 +10,13 @@ from typing import Any
 
 from schemas.decisions import Decisions
 from schemas.home import home
+from schemas.learning import Learning
 from schemas.outcomes import Outcome
 from schemas.rules import Rule
 from schemas.types import TypeRegistry
 from stream.agents.owner import Owner, Parts
 from stream.broker.memory import MemoryLog, MemoryRecord
-from stream.partition.control import Kind, Signer
+from stream.partition.control import IN_STEP, Kind, Signer
 from stream.partition.ledger import decode_ledger, totals
 from stream.partition.outputs import TOUCHPOINTS
 from stream.pipeline import Pipelines
@@ -57,10 +58,13 @@ class World:
     cached: int = 50_000
     wall: float = START
     registry: TypeRegistry = field(default_factory=TypeRegistry)
+    learning: Learning | None = None
 
     def __post_init__(self) -> None:
         self.signer = Signer(KEY, "touchpoints")
-        decisions = Decisions(outcomes=tuple(self.outcomes), rules=tuple(self.rules))
+        decisions = Decisions(
+            outcomes=tuple(self.outcomes), rules=tuple(self.rules), learning=self.learning
+        )
         self.pipelines = Pipelines(decisions, self.signer, self.partitions, silence=self.silence)
         self.pipeline = self.pipelines.get("")
         self.store = MemoryStore()
@@ -83,6 +87,8 @@ class World:
 
     def history(self, touches: Iterable[Touch]) -> None:
         """A log as `tests.support.live.Space.produce` writes it: with a tick a day and one at the end."""
+        if self.learning is not None:
+            self.control(Kind.ADOPT, 0, IN_STEP, 1)
         day = at = 0
         for at, customer, value in touches:
             if day and at // TICK_SECONDS > day:
@@ -119,6 +125,25 @@ class World:
                 if offset is not None:
                     await self.log.commit({owner.partition: offset})
                     owner.committed(offset)
+
+    async def work_once(self, batch: int = 500) -> bool:
+        """A turn for every owner, for those that wait for models too; whether anything was done."""
+        moved = False
+        for owner in self.owners:
+            stood = owner._position
+            if not owner.ready:
+                await owner.work(())
+                moved = True
+            records = () if owner.busy else self.log.read(owner.partition, batch)
+            if records or owner.busy:
+                await owner.work(records)
+            await owner.acknowledged()
+            moved = moved or bool(records) or owner._position != stood
+            offset = owner.to_commit()
+            if offset is not None:
+                await self.log.commit({owner.partition: offset})
+                owner.committed(offset)
+        return moved
 
     # -- what came of it -------------------------------------------------------------------------------
 

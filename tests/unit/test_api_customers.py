@@ -12,7 +12,9 @@ from schemas.bands import Band
 from schemas.outcomes import Outcome
 from stream.partition.control import Kind
 from stream.partition.ledger import decode_ledger
+from stream.settings import DEFAULT_OUTCOMES
 from tests.support.api import Deployment, deployment
+from tests.support.learned import random_snapshot
 from tests.support.world import START, World, touchpoint
 
 DAY = 86_400
@@ -50,14 +52,15 @@ async def test_a_customer_is_told_with_bands_probabilities_and_reasons(tmp_path:
             assert each["band"] == each["band_now"] == latest[each["outcome"]]["to"]
             assert each["came_from"] == latest[each["outcome"]]["from"]
             assert each["advice"] == latest[each["outcome"]]["advice"]
+            assert each["moved"] == latest[each["outcome"]]["since_last_change"]
             millionths = round(each["base_log_odds"] * 1e6)
             millionths += sum(round(reason["contribution"] * 1e6) for reason in each["reasons"])
             assert millionths == round(each["log_odds"] * 1e6)
             assert all(reason["text"] for reason in each["reasons"])
             assert len(each["trend"]) == 5, "four scores, and the one of now"
             assert each["decided"]["age_seconds"] == 0
-        assert found["basis"] == "prior"
-        assert found["model_version"] == 0
+        for each in found["outcomes"]:
+            assert (each["basis"], each["model_version"]) == ("prior", 0)
 
 
 async def test_silence_counts_once_live(tmp_path: Path) -> None:
@@ -183,10 +186,11 @@ async def test_the_history_of_bands_is_that_of_the_topic(tmp_path: Path) -> None
         published = [
             each for each in made.world.bodies("band-changes") if each["customer_id"] == "2281"
         ]
-        keys = ("outcome", "from", "to", "probability", "previous_probability", "cause", "basis")
-        assert {tuple(each[key] for key in keys) for each in found} == {
-            tuple(each[key] for key in keys) for each in published
-        }
+        keys = ["outcome", "from", "to", "probability", "previous_probability", "cause", "basis"]
+        keys += ["model_version", "since_last_change"]
+        assert sorted([str([each[key] for key in keys]) for each in found]) == sorted(
+            [str([each[key] for key in keys]) for each in published]
+        )
         assert [each["decided_at"] for each in found] == sorted(
             (each["decided_at"] for each in found), reverse=True
         )
@@ -284,6 +288,27 @@ async def test_customers_are_found_by_the_beginning_of_their_id(tmp_path: Path) 
         await get(made, "/v1/customers?prefix=", 422)
 
 
+async def test_a_customer_is_scored_by_the_models_in_force(tmp_path: Path) -> None:
+    """An outcome whose model has been learned is told by it, with its version; the others by the prior."""
+    async with deployment(tmp_path) as made:
+        world = made.world
+        vectorizer = world.pipeline.vectorizer
+        world.pipelines.library.add(random_snapshot(DEFAULT_OUTCOMES[0], vectorizer, 7, seed=1))
+        send(made, 1, "2281", START)
+        world.control(Kind.ADOPT, START, what="model:purchase", version=7)
+        send(made, 2, "2281", START + DAY)
+        await made.catch_up()
+
+        purchase, *others = (await get(made, "/v1/customers/2281"))["outcomes"]
+
+        (score,) = [each for each in world.bodies("scores") if each["cause"] == "event"][-1:]
+        assert (purchase["basis"], purchase["model_version"]) == ("learned", 7)
+        assert {(each["basis"], each["model_version"]) for each in others} == {("prior", 0)}
+        assert purchase["probability"] == score["scores"][0]["probability"]
+        told = sum(round(each["contribution"] * 1e6) for each in purchase["reasons"])
+        assert round(purchase["base_log_odds"] * 1e6) + told == round(purchase["log_odds"] * 1e6)
+
+
 async def test_a_model_that_is_not_known_here_is_said(tmp_path: Path) -> None:
     """Where the log has adopted a model that this process has not, nothing is made up."""
     async with deployment(tmp_path) as made:
@@ -291,7 +316,7 @@ async def test_a_model_that_is_not_known_here_is_said(tmp_path: Path) -> None:
         await made.catch_up()
         partition = made.world.store.partitions[made.home("2281")]
         partition.ledger = (partition.ledger or b"").replace(
-            b'"versions":{}', b'"versions":{"model":7}'
+            b'"versions":{}', b'"versions":{"model:purchase":7}'
         )
 
         problem = await get(made, "/v1/customers/2281", 503)

@@ -77,6 +77,20 @@ def test_a_repeated_record_changes_nothing(made: View) -> None:
         assert len(queries.feed_after(connection, 0, 10)) == 1
 
 
+def test_what_led_to_a_band_change_is_kept_with_it(made: View) -> None:
+    """The log-odds before and their parts since are kept to the millionth; a first band change has none."""
+    since = {"log_odds": -1.25, "events": 0.8, "silence": -0.300001, "model": 0.1}
+    first = change("a", 1, "unscored", "low", since_last_change=None)
+    made.write({MOVES: reads(first, change("a", 5, "low", "high", since_last_change=since))})
+
+    with ask(made) as connection:
+        second, first_kept = queries.moves(connection, "a", None, 10)
+        latest = queries.arrivals(connection, "a", len(OUTCOMES))
+    assert second[-4:] == (-1_250_000, 800_000, -300_001, 100_000)
+    assert first_kept[-4:] == (None,) * 4
+    assert latest == [second, None]
+
+
 def test_a_late_write_of_a_former_owner_never_replaces_a_newer_band(made: View) -> None:
     """What was decided at an older place of the partition does not become the band of now."""
     made.write({MOVES: reads(change("a", 9, "moderate", "high"))})

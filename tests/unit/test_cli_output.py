@@ -177,8 +177,9 @@ def test_colours_only_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch) -> 
 def evaluation(**more: Any) -> Evaluation:
     """A score as of now."""
     reasons = ({"family": "purchases", "contribution": 0.7, "text": "2 purchase in 30 days"},)
-    given = {"band": None, "band_now": BANDS[1], "probability": 0.0712} | more
-    return Evaluation(OUTCOME, log_odds=-2.3, base_log_odds=-3.0, reasons=reasons, **given)
+    given: dict[str, Any] = {"basis": "prior", "model_version": 0, "probability": 0.0712}
+    given |= {"band": None, "band_now": BANDS[1], "reasons": reasons} | more
+    return Evaluation(OUTCOME, log_odds=-2.3, base_log_odds=-3.0, **given)
 
 
 def test_a_score_shows_band_probability_advice_and_reasons() -> None:
@@ -203,13 +204,29 @@ def test_a_band_that_is_on_its_way_is_told() -> None:
     assert told_lines[3].strip() == OUTCOME.advise(BANDS[2])
 
 
+def test_a_learned_score_names_its_version() -> None:
+    """Reasons of a learned score are told against what is usual, and which version it is."""
+    found = lines("ann", 0, [evaluation(basis="learned", model_version=7)], Style(colour=False))
+
+    assert found[-1] == "   -3.00  where a usual customer stands (learned, version 7)"
+
+
+def test_what_is_there_for_the_sum_alone_is_not_read() -> None:
+    """What families do together is a line of its own, unless it would be told as nothing."""
+    for contribution, times in ((0.000001, 0), (-0.2, 1)):
+        combined = {"family": "combined", "contribution": contribution, "text": "together"}
+        found = lines("ann", 0, [evaluation(reasons=(combined,))], Style(colour=False))
+        assert sum("together" in line for line in found) == times
+
+
 def test_a_score_as_data() -> None:
-    """As JSON: the band last decided, the band now, and the parts of the log-odds."""
+    """As JSON: the band last decided, the band now, what it rests on, and the parts of the log-odds."""
     found = as_data("ann", 1_700_000_000, [evaluation(), evaluation(band=BANDS[2])])
 
     assert found["as_of"] == datetime.fromtimestamp(1_700_000_000, UTC).isoformat()
     first, second = found["scores"]
     assert (first["band"], first["band_now"], second["band"]) == ("unscored", "low", "moderate")
+    assert (first["basis"], first["model_version"]) == ("prior", 0)
     total = first["base_log_odds"] + sum(each["contribution"] for each in first["reasons"])
     assert total == pytest.approx(first["log_odds"])
 

@@ -55,7 +55,9 @@ async def test_a_touchpoint_becomes_a_score_and_first_bands() -> None:
     assert score["customer_id"] == "ann"
     assert score["cause"] == "event"
     assert score["touchpoint"] == {"event_id": "e1", "type": "purchase"}
-    assert score["basis"] == "prior"
+    assert {(each["basis"], each["model_version"]) for each in score["scores"] + changes} == {
+        ("prior", 0)
+    }
     assert [each["outcome"] for each in score["scores"]] == ["purchase", "coupon", "churn"]
     assert [each["from"] for each in changes] == ["unscored"] * 3
     assert [each["to"] for each in changes] == [each["band"] for each in score["scores"]]

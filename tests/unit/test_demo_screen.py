@@ -48,7 +48,12 @@ def decision(kind: type[BandChange | Trigger], **more: Any) -> Any:
 def change() -> BandChange:
     """Such a band change."""
     return decision(  # type: ignore[no-any-return]
-        BandChange, previous_probability=0.1, log_odds=0, base_log_odds=0, reasons=[]
+        BandChange,
+        previous_probability=0.1,
+        log_odds=0,
+        base_log_odds=0,
+        reasons=[],
+        since_last_change=None,
     )
 
 

@@ -72,7 +72,7 @@ def _hourly(world: World, customer: str, end: int) -> Path:
             times.append(at)
             snapshots.append(state.snapshot())
     vectorizer = world.pipeline.vectorizer
-    scored = world.pipeline.models[0].score(vectorizer.raw(snapshots))
+    scored = world.pipeline.models.get((0, 0, 0)).score(vectorizer.raw(snapshots))
     path: Path = []
     for place, outcome in enumerate(DEFAULT_OUTCOMES):
         banding, band = Banding(outcome), UNSCORED

@@ -80,7 +80,7 @@ def router(parts: Parts) -> APIRouter:
         """Server-sent events.
 
         `band-change` holds the CloudEvent of the topic `band-changes`, whole. `score` holds a customer's
-        scores. `hello` comes first and every ten seconds, and tells how fresh everything is. `reset` says
+        scores. `model` says that there is news of an outcome's model. `hello` comes first and every ten seconds, and tells how fresh everything is. `reset` says
         that something is missing, because what came after the id given is not kept any more.
         """
         nonlocal open_now

@@ -4,10 +4,12 @@ import { Problem, get, setTokenDialog } from "./api.js";
 import { Bands } from "./bands.js";
 import { Card } from "./card.js";
 import { find, make } from "./dom.js";
+import { Models } from "./models.js";
 import { Moves } from "./moves.js";
 import { load } from "./outcomes.js";
 import { State } from "./state.js";
 import { Live } from "./stream.js";
+import { Tabs } from "./tabs.js";
 import { setServerTime } from "./words.js";
 
 setTokenDialog(
@@ -34,6 +36,8 @@ const state = new State(() => live.retry());
 const card = new Card();
 const moves = new Moves();
 const bands = new Bands();
+const models = new Models();
+const tabs = new Tabs();
 let caughtUp = false;
 
 const live = new Live(
@@ -41,6 +45,7 @@ const live = new Live(
     if (name === "hello") hello(data);
     else if (name === "band-change") changed(data.data);
     else if (name === "score") card.touch();
+    else if (name === "model") models.touch();
     else if (name === "reset") again();
   },
   (connection, detail) => state.connected(connection, detail),
@@ -58,6 +63,7 @@ function hello(data) {
 function again() {
   card.touch();
   bands.show();
+  models.touch();
 }
 
 function changed(data) {
@@ -74,7 +80,12 @@ function asked() {
 }
 
 async function route() {
+  const before = tabs.shown;
+  tabs.follow(location.hash);
+  models.show(tabs.shown === "models");
   const customer = asked();
+  // Back from the other tab everything is as it was left.
+  if (tabs.shown === "models" || (before === "models" && customer === card.customer)) return;
   live.follow(customer);
   const shown = card.open(customer);
   if (customer !== null) {
@@ -90,7 +101,7 @@ addEventListener("click", (event) => {
   const link = event.target.closest?.('a[href^="#"]');
   if (link?.classList.contains("skip")) {
     event.preventDefault(); // its address would take the place of the customer's
-    find("customer-title").focus();
+    find(tabs.shown === "models" ? "models-title" : "customer-title").focus();
   } else if (link && link.hash === location.hash) {
     route(); // open already: no other address, so nobody else moves the focus out of the list
   }
@@ -149,7 +160,7 @@ async function begin() {
   bands.start();
   live.customer = asked();
   live.start();
-  if (asked() !== null) await route();
+  if (location.hash) await route();
 }
 
 begin();

@@ -5,10 +5,11 @@ import { pill } from "./band.js";
 import { find, make } from "./dom.js";
 import { outcome } from "./outcomes.js";
 import { trend } from "./trend.js";
-import { about, age, capital, cause, moment, percent, serverNow, since, spaced } from "./words.js";
+import { about, age, capital, cause, moment, percent, serverNow, signed, since, spaced } from "./words.js";
 
 const REFRESH_MS = 20_000; // silence counts too
 const REASONS = 5;
+const NOTHING = 0.005; // so little is there for the sum alone
 
 export class Card {
   constructor() {
@@ -93,7 +94,7 @@ export class Card {
     this.decided = { at, fetched: serverNow(), asOf: Date.parse(found.as_of), live: found.live };
     this.frame.facts.replaceChildren(
       make("span", { id: "customer-age", title: moment(at) }),
-      make("span", {}, found.basis === "prior" ? "Scored by the documented prior" : `Scored by the ${found.basis} model, version ${found.model_version}`),
+      make("span", {}, basis(found.outcomes)),
       found.live ? "" : make("span", {}, `History: as of ${moment(found.as_of)}`),
     );
     this.frame.outcomes.replaceChildren(...found.outcomes.map((each) => panel(each, outcome(each.outcome))));
@@ -111,6 +112,14 @@ export class Card {
   }
 }
 
+// What the scores rest on; one sentence while it is the same for all.
+function basis(outcomes) {
+  const name = (each) => (each.basis === "prior" ? "the documented prior" : `the ${each.basis} model, version ${each.model_version}`);
+  const [first] = outcomes;
+  if (outcomes.every((each) => name(each) === name(first))) return `Scored by ${name(first)}`;
+  return `Scored by ${outcomes.map((each) => `${name(each)} (${spaced(each.outcome)})`).join(", ")}`;
+}
+
 function panel(now, info) {
   const title = `outcome-${now.outcome}`;
   const band = now.band ?? now.band_now;
@@ -120,6 +129,7 @@ function panel(now, info) {
     make("h2", { id: title }, capital(spaced(now.outcome)), make("small", {}, about(info))),
     make("div", { class: "verdict" }, pill(band, info.kind), make("span", { class: "probability" }, percent(now.probability))),
     make("p", { class: "since" }, standing(now)),
+    led(now),
     trend(now.trend, info, band),
     make("div", { class: "todo" }, make("h3", {}, "What to do"), make("p", {}, now.advice)),
     reasons(now.reasons, info),
@@ -136,10 +146,32 @@ function standing(now) {
   return parts.join(" · ") || "\u00a0";
 }
 
+const MOVED = { events: "touchpoints", silence: "silence", model: "what was learned" };
+
+// What led here from the band before, in log-odds: by sign, shape and word, strongest first.
+function led(now) {
+  if (now.moved === null) return null;
+  const parts = Object.entries(MOVED)
+    .map(([name, words]) => ({ words, by: now.moved[name] }))
+    .filter((part) => Math.abs(part.by) >= 0.05)
+    .sort((one, other) => Math.abs(other.by) - Math.abs(one.by));
+  if (!parts.length) return null;
+  return make(
+    "p",
+    { class: "led", title: "in log-odds" },
+    "Since the change before: ",
+    parts.map((part, number) => make("span", {}, `${number ? ", " : ""}${part.words} `, make("span", { "aria-hidden": "true" }, part.by > 0 ? "▲" : "▼"), signed(part.by))),
+  );
+}
+
 function reasons(given, info) {
   const most = Math.max(...given.map((each) => Math.abs(each.contribution)), 1e-9);
   const side = (sign, words) => {
-    const found = given.filter((each) => Math.sign(each.contribution) === sign).slice(0, REASONS);
+    const found = given
+      .filter((each) => Math.sign(each.contribution) === sign)
+      .filter((each) => each.family !== "combined" || Math.abs(each.contribution) >= NOTHING)
+      .sort((one, other) => Math.abs(other.contribution) - Math.abs(one.contribution))
+      .slice(0, REASONS);
     if (!found.length) return [];
     return [
       make("h3", {}, words),
@@ -158,7 +190,7 @@ function reasons(given, info) {
 function reason(each, most) {
   const bar = make("span", { class: "bar", "aria-hidden": "true" });
   bar.style.setProperty("--part", (Math.abs(each.contribution) / most).toFixed(3));
-  return make("li", {}, make("strong", {}, capital(each.family)), bar, make("span", { class: "what" }, each.text));
+  return make("li", {}, make("strong", {}, each.family === "combined" ? "Together" : capital(each.family)), bar, make("span", { class: "what" }, each.text));
 }
 
 function change(each) {

@@ -38,6 +38,11 @@ export function percent(probability) {
   return `${value < 10 || value > 90 ? value.toFixed(1) : value.toFixed(0)} %`;
 }
 
+// "+0.8", "−0.3": read out with its sign.
+export function signed(number) {
+  return `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(1)}`;
+}
+
 let ahead = 0; // how far the server's clock is ahead of this machine's, in ms
 
 export function setServerTime(text) {

@@ -1,0 +1,1 @@
+"""`make evaluate`: bandshift against other models on real logs."""

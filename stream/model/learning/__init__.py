@@ -1,0 +1,1 @@
+"""Learning from outcomes: the estimators behind the weights, pure and resumable bit for bit."""

@@ -1,0 +1,121 @@
+"""The learner on real Kafka and Redis: in step with a replay, and the same whatever dies on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import subprocess
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import pytest
+
+from schemas.learning import Learning
+from stream.evaluation.driver import Driver, Touch
+from stream.model.learning.trainer import Trainer
+from stream.model.snapshot import Snapshot, decode_snapshot
+from stream.partition.outputs import BAND_CHANGES, EXAMPLES
+from stream.partition.step import Step
+from stream.settings import Settings
+from tests.engines import MakeSettings
+from tests.support.live import Space, space, unique
+from tests.support.shop import Touch as ShopTouch
+from tests.support.shop import touches
+
+PARTITIONS = 3
+KILLS = 5
+"""Of both, worker and learner."""
+LEARNING = Learning(every_days=7, lag_hours=12)
+WHOLE = {"enabled": True, **LEARNING.model_dump()}
+
+
+@pytest.fixture(scope="module")
+def log() -> tuple[ShopTouch, ...]:
+    """Three months of some households of the shop."""
+    found = [each for each in touches(36_000) if crc32(each.customer.encode()) % 16 == 0]
+    return tuple(found)
+
+
+async def _done(at: Space, records: int, programs: list[subprocess.Popen[bytes]]) -> None:
+    try:
+        await at.taken_in(records, within=150)
+    finally:
+        for program in programs:
+            program.terminate()
+        for program in programs:
+            assert program.wait(timeout=30) == 0, "a program asked to stop ends well"
+
+
+async def _models(at: Space) -> dict[tuple[str, int], Snapshot]:
+    """Every version that was published, one each; fails where a version has two contents."""
+    found: dict[tuple[str, int], Snapshot] = {}
+    for record in await at.read("model-snapshots"):
+        made = decode_snapshot(record.value or b"")
+        if made.version:
+            key = made.outcome, made.version
+            assert found.setdefault(key, made) == made, f"{key} was published with two contents"
+    return found
+
+
+async def _calm(at: Space, records: int, tmp_path: Path) -> None:
+    worker, learner = at.spawn(tmp_path / "log"), at.spawn(tmp_path / "log", program="learner")
+    await _done(at, records, [worker, learner])
+
+
+async def _killed(at: Space, records: int, tmp_path: Path) -> None:
+    chance = random.Random(11)
+    programs = {name: at.spawn(tmp_path / "log", program=name) for name in ("worker", "learner")}
+    for kill in range(KILLS):
+        await at.taken_in(records * (kill + 1) // (KILLS + 2), within=150)
+        for name in chance.sample(sorted(programs), len(programs)):
+            await asyncio.sleep(chance.random() / 5)
+            programs[name].kill()
+            programs[name].wait()
+            programs[name] = at.spawn(tmp_path / "log", program=name)
+    await _done(at, records, list(programs.values()))
+
+
+def _evaluated(
+    settings: Settings, log: tuple[ShopTouch, ...]
+) -> tuple[set[bytes], dict[str, Trainer]]:
+    found: set[bytes] = set()
+
+    def watch(step: Step) -> None:
+        found.update(each.value for each in step.outputs if each.topic == EXAMPLES)
+
+    driver = Driver(settings.decisions, PARTITIONS, watch)
+    rows = (Touch(each.customer, each.at * 1000, each.value) for each in log)
+    driver.run(rows, lambda _: None)
+    return found, driver.school.trainers
+
+
+@pytest.mark.timeout(500)
+async def test_kills_leave_the_same_weights_and_an_evaluation_has_the_same_examples(
+    live_settings: MakeSettings, log: tuple[ShopTouch, ...], tmp_path: Path
+) -> None:
+    """Ten kills of worker and learner change no weight, band change or state, bit for bit, nor does evaluating."""
+    results: list[Any] = []
+    settings = await live_settings(partitions=PARTITIONS, learning=WHOLE)
+    for run in (_calm, _killed):
+        if results:
+            settings = await live_settings(partitions=PARTITIONS, learning=WHOLE)
+        async with space(settings) as at:
+            records = await at.produce(log)
+            await run(at, records, tmp_path)
+            examples = unique(await at.read(EXAMPLES))
+            changes = unique(await at.read(BAND_CHANGES))
+            results.append((await at.digest(), await _models(at), examples, changes))
+    calm, killed = results
+    assert len(calm[1]) > 60
+    for number, what in enumerate(("states", "models", "examples", "band changes")):
+        assert calm[number] == killed[number], f"{what} differ"
+    versions = {json.loads(each)["data"]["model_version"] for each in calm[3].values()}
+    assert len(versions) > 20, "learned versions took effect"
+    evaluated, trainers = _evaluated(settings, log)
+    assert evaluated == set(calm[2].values())
+    for name, trainer in trainers.items():
+        last = max(version for outcome, version in calm[1] if outcome == name)
+        assert trainer.version == last
+        assert trainer.snapshot().stages == calm[1][name, last].stages
