@@ -1,4 +1,4 @@
-# The worker, the API and every other bandshift command; compose names the one to run.
+# The worker, the learner, the API and every other bandshift command; compose names the one to run.
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1

@@ -15,7 +15,7 @@ from typing import Any, Final
 import click
 from rich.console import Console
 
-from benchmarks import latency, memory, scale, silence, throughput
+from benchmarks import adoption, latency, learning, memory, scale, silence, throughput
 from benchmarks.bench import Bench, connections
 from benchmarks.goals import verdicts
 from benchmarks.log import SEED
@@ -32,6 +32,8 @@ PARTS: Final[dict[str, Part]] = {
     "latency": latency.measure,
     "memory": memory.measure,
     "scale": scale.measure,
+    "learning": learning.measure,
+    "adoption": adoption.measure,
 }
 TOP: Final = (
     "ratio_faust",
@@ -42,7 +44,12 @@ TOP: Final = (
     "latency_core_share",
     "cpu_us_per_silence",
     "redis_bytes_per_customer",
+    "redis_bytes_per_customer_learning",
     "ratio_100k_customers",
+    "learner_per_second",
+    "learner_per_second_challengers",
+    "ratio_learned",
+    "adoption_ms",
 )
 """Figures that stand at the top of the results; the rest stands under its part."""
 RESULTS: Final = Path(__file__).parent / "results" / "latest.json"

@@ -6,7 +6,6 @@ between a touchpoint and its outputs: due times, features, scores, bands, reason
 
 from __future__ import annotations
 
-import gc
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from benchmarks.ground import TICK_MS
 from benchmarks.log import Touch
 from schemas.decisions import Decisions
+from stream.agents.collector import Collector
 from stream.features.grid import NEVER
 from stream.features.state import CustomerState
 from stream.model.snapshot import Snapshot
@@ -85,9 +85,7 @@ class Deciding:
         dues.extend((), NEVER)
         pipeline.model(ledger)  # made once, and kept
         found, position = Decided(), Position(0)
-        gc.collect()
-        gc.disable()  # as in the worker
-        try:
+        with Collector():  # as in the worker
             while position.offset < len(entries):
                 ahead = entries[position.offset : position.offset + records]
                 begin = time.process_time()
@@ -96,8 +94,6 @@ class Deciding:
                 found.scorings += len(step.scorings)
                 found.outputs.update(each.topic for each in step.outputs)
                 position = step.position
-        finally:
-            gc.enable()
         return found
 
     def _states(self) -> dict[str, CustomerState]:
@@ -111,9 +107,7 @@ class Deciding:
 
 def compare(deciding: Deciding, runs: int) -> dict[str, Any]:
     """Pairs of runs, the prior and learned models in turns; the median of the pairs' ratios."""
-    pairs = [
-        (deciding.run(learned=False), deciding.run(learned=True)) for _ in range(max(1, runs))
-    ]
+    pairs = [(deciding.run(learned=False), deciding.run(learned=True)) for _ in range(max(1, runs))]
     prior, learned = pairs[-1]
     return {
         "ratio_learned": median(mine.seconds / plain.seconds for plain, mine in pairs),

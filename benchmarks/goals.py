@@ -51,7 +51,20 @@ GOALS: Final = (
     Goal("event → band change, p99", ("latency_ms", "p99"), 30, " ms"),
     Goal("share of a core at 500 events/s", ("latency_core_share",), 0.3, ""),
     Goal("Redis per customer at 50 events", ("redis_bytes_per_customer",), 700, " B"),
+    Goal(
+        "Redis per customer, examples pending",
+        ("redis_bytes_per_customer_learning",),
+        1_500,
+        " B",
+    ),
     Goal("CPU per event, 100,000 / 5,000 customers", ("ratio_100k_customers",), 1.3, " x"),
+    Goal("learner, champion alone", ("learner_per_second",), 10_000, " /s", at_least=True),
+    Goal(
+        "learner, all challengers", ("learner_per_second_challengers",), 800, " /s", at_least=True
+    ),
+    Goal("a decision, learned / prior", ("ratio_learned",), 1.1, " x"),
+    Goal("snapshot → adopted, p50", ("adoption_ms", "p50"), None, " ms"),
+    Goal("snapshot → adopted, p99", ("adoption_ms", "p99"), 2_000, " ms"),
 )
 
 

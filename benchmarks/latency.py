@@ -45,11 +45,12 @@ async def measure(bench: Bench) -> dict[str, Any]:
     told = environment(settings, **OURS_WITH_SILENCE.environment(settings.namespace))
     output = bench.directory / f"{settings.namespace}.log"
     async with running(OURS_WITH_SILENCE.command, told, bench.cores, output) as program:
-        await _go_live(bench, settings, program, records)
+        await go_live(bench, settings, program, records)
         return await _under_load(bench, settings, program)
 
 
-async def _go_live(bench: Bench, settings: Settings, program: Program, records: int) -> None:
+async def go_live(bench: Bench, settings: Settings, program: Program, records: int) -> None:
+    """Wait until a worker has taken in its history of so many records, and take the namespace live."""
     topics = Topics(settings.namespace)
     signer = Signer(settings.control_key(), topics.touchpoints)
     store = connect(settings)

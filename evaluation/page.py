@@ -25,15 +25,16 @@ def write(page: Path, results: Path) -> None:
 def figures(results: Path) -> str:
     """All results: log by log, the longer horizon first."""
     found = [
-        json.loads(path.read_text(encoding="utf-8")) for path in results.glob("*/metrics.json")
+        (path.parent.name.rpartition("-")[0], json.loads(path.read_text(encoding="utf-8")))
+        for path in results.glob("*/metrics.json")
     ]
-    found.sort(key=lambda metrics: (metrics["log"], -metrics["horizon_days"]))
-    return "\n\n".join(_section(metrics) for metrics in found) or "Nothing has been measured yet."
+    found.sort(key=lambda each: (each[0], -each[1]["horizon_days"]))
+    return "\n\n".join(_section(*each) for each in found) or "Nothing has been measured yet."
 
 
-def _section(metrics: dict[str, Any]) -> str:
+def _section(name: str, metrics: dict[str, Any]) -> str:
     parts = [
-        f"### {metrics['log'].partition('.')[0]}, {metrics['horizon_days']} days",
+        f"### {name}, {metrics['horizon_days']} days",
         _about(metrics),
     ]
     if metrics["compared"]["examples"]:

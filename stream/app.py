@@ -16,6 +16,7 @@ from stream.agents.desk import KafkaDesk
 from stream.agents.learner import Batch, Learner
 from stream.agents.owner import Owner, Parts
 from stream.agents.source import FINISH_SECONDS, Poll, Source
+from stream.agents.waiting import Waiting
 from stream.broker import client, setup
 from stream.broker.log import KafkaLog
 from stream.broker.topics import Topics
@@ -125,7 +126,7 @@ async def _duty_consumer(settings: Settings, topics: Topics) -> AsyncIterator[AI
     session = settings.worker.session_seconds * 1000
     made = AIOKafkaConsumer(
         **client.options(settings.kafka),
-        group_id=f"{topics.group}-learners",
+        group_id=topics.learners,
         enable_auto_commit=False,
         auto_offset_reset="latest",
         session_timeout_ms=int(session),
@@ -141,7 +142,7 @@ async def _following(
     settings: Settings, topics: Topics, partitions: int, found: Pipelines
 ) -> AsyncIterator[Follower]:
     """Snapshots come in meanwhile."""
-    follower = Follower(found.library)
+    follower = Follower(found.library, Waiting(settings.namespace))
     async with client.reader(settings.kafka, wait_ms=_NEWS_MS) as consumer:
         work = asyncio.create_task(follower.follow(consumer, topics.model_snapshots, partitions))
         try:

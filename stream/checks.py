@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -15,12 +15,12 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.decisions import Decisions
-from stream.broker import client, setup
+from stream.broker import client, learners, setup
 from stream.broker.group import owners
 from stream.broker.lag import Lag, lags
 from stream.broker.topics import LIVE_CLOCK, Topics
 from stream.errors import BandshiftError, SettingsError
-from stream.partition.ledger import decode_ledger
+from stream.partition.ledger import Ledger, decode_ledger
 from stream.pipeline import SETTINGS
 from stream.settings import CONFIG_VARIABLE, Settings
 from stream.store.connect import address, connect
@@ -58,6 +58,7 @@ class Report:
     partitions: int | None = None
     lags: list[Lag] = field(default_factory=list)
     owners: dict[int, str] = field(default_factory=dict)
+    learners: int = 0
 
     @property
     def well(self) -> bool:
@@ -94,9 +95,11 @@ async def examine(settings: Settings, *, thorough: bool = True) -> Report:
         )
         report.findings += kafka.findings + redis.findings
         report.partitions, report.owners = kafka.partitions, kafka.owners
+        report.learners = kafka.learners
         if redis_answers and report.partitions:
             await _check_states(store, topics, report.partitions, settings.decisions, report)
             if thorough:
+                await _check_learner(settings, store, topics, report)
                 await _check_lag(settings, store, topics, report)
     finally:
         await store.close()
@@ -200,6 +203,7 @@ async def _check_kafka(
             await _check_topics(admin, topics, report)
             if thorough and report.partitions:
                 report.owners = await owners(admin, topics)
+                report.learners = await learners.members(admin, topics)
     except BandshiftError as error:
         report.note("kafka", Level.ERROR, str(error), error.hint)
 
@@ -211,7 +215,10 @@ async def _check_topics(admin: AIOKafkaAdminClient, topics: Topics, report: Repo
         report.note("topics", Level.ERROR, str(error), error.hint)
         return
     differing, clock = await setup.differing(admin, topics), await setup.clock(admin, topics)
-    text = f"{len(topics.declared())} topics of {report.partitions} partitions; touchpoints are stamped by "
+    names = topics.declared()
+    models = sum(name.startswith(topics.name("model-")) for name in names)
+    text = f"{len(names)} topics of {report.partitions} partitions, {models} of them for models; "
+    text += "touchpoints are stamped by "
     text += "the broker (live)" if clock == LIVE_CLOCK else "their producers (history)"
     report.note("topics", Level.OK, text)
     for name, wrong in differing.items():
@@ -262,6 +269,42 @@ async def _check_states(
     else:
         text = "no states yet" if not made else f"states of {len(made) and partitions} partitions"
         report.note("states", Level.OK, text)
+
+
+async def _check_learner(
+    settings: Settings, store: RedisStore, topics: Topics, report: Report
+) -> None:
+    if not settings.learning.enabled:
+        report.note("learner", Level.OK, "learning is off")
+        return
+    partitions = report.partitions or 0
+    names = [outcome.name for outcome in settings.outcomes]
+    try:
+        ledgers = [decode_ledger(each.ledger) for each in await store.standings(range(partitions))]
+        async with client.reader(settings.kafka) as consumer:
+            known = await learners.known_to(consumer, topics.model_snapshots, partitions, names)
+    except BandshiftError as error:
+        report.note("learner", Level.ERROR, str(error), error.hint)
+        return
+    tell_learner(report, ledgers, known, topics.namespace)
+
+
+def tell_learner(report: Report, ledgers: Sequence[Ledger], known: int, namespace: str) -> None:
+    """Note who learns, and how far behind; `known`: up to when the models know labels, in seconds since 1970."""
+    told = min((ledger.known_to for ledger in ledgers), default=0)
+    # All labels up to then are out only where every partition says so.
+    behind = max(0, told - known) / 3600 if known else None
+    if not told:
+        text = "no label is known yet"
+    elif behind is None:
+        text = "there is no model yet"
+    else:
+        text = f"models are {behind:,.0f} h of the log behind the labels that are known"
+    if report.learners:
+        report.note("learner", Level.OK, f"{report.learners} at work; {text}")
+    else:
+        hint = learners.ways_out(namespace)
+        report.note("learner", Level.WARNING, f"no learner is at work; {text}", hint)
 
 
 async def _check_lag(settings: Settings, store: RedisStore, topics: Topics, report: Report) -> None:

@@ -49,6 +49,8 @@ SETTINGS: Final = "settings"
 """What an adopt record names to bring decisions into force."""
 MODEL: Final = "model:"
 """What an adopt record names to bring a model into force: this, and the outcome's name."""
+ADOPTIONS: Final = "adoptions_"
+"""What a ledger counts under this and the outcome's name: how often a version of its model came into force."""
 _OWN: Final = frozenset((CONTROL, ORIGIN, SIGNATURE))
 
 
@@ -188,6 +190,7 @@ class Pipeline:
                 outcome.name, version
             ):
                 ledger.versions[name] = version
+                ledger.count(ADOPTIONS + outcome.name)
 
     def _take_control(self, ledger: Ledger, control: Control) -> None:
         what, version = control.what, control.version
@@ -201,6 +204,8 @@ class Pipeline:
                 what.removeprefix(MODEL), version
             ):
                 ledger.versions[what] = version
+                if what.startswith(MODEL):
+                    ledger.count(ADOPTIONS + what.removeprefix(MODEL))
             if what == SETTINGS:
                 ledger.settings = control.body
         ledger.count("control")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from aiokafka import AIOKafkaConsumer
 
+from stream.agents.waiting import Waiting
 from stream.broker import reading
 from stream.errors import BandshiftError
 from stream.model.models import Library
@@ -25,18 +26,21 @@ logger = logging.getLogger("bandshift.worker")
 class Follower:
     """Fills a library, and wakes who waits for it."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, waiting: Waiting) -> None:
         self._library = library
+        self._waiting = waiting
         self._came = asyncio.Condition()
 
     async def until(self, enough: Callable[[], bool], seconds: float) -> bool:
         """See `stream.agents.owner.Arrivals`."""
+        self._waiting.begins(enough)
         try:
             async with asyncio.timeout(seconds), self._came:
                 await self._came.wait_for(enough)
         except TimeoutError:
-            return enough()
-        return True
+            self._waiting.goes_on()
+        self._waiting.news()
+        return enough()
 
     async def follow(self, consumer: AIOKafkaConsumer, topic: str, partitions: int) -> None:
         """Follow the topic until cancelled; where the broker does not answer, begin again."""
@@ -45,6 +49,7 @@ class Follower:
                 async for records in reading.follow(consumer, [topic], partitions, from_start=True):
                     for record in records:
                         self.take(record)
+                    self._waiting.news()
                     async with self._came:
                         self._came.notify_all()
             except BandshiftError as error:

@@ -168,8 +168,8 @@ class Lesson:
 
     async def _bring_into_force(self) -> None:
         """Live partitions are told of versions that they have not been told of."""
-        for partition, live in enumerate(self._gathering.live):
-            if not live:
+        for partition, adopts in enumerate(self._gathering.adopts):
+            if not adopts:
                 continue
             told = self._adopted[partition]
             for name, trainer in self.school.trainers.items():

@@ -77,9 +77,11 @@ class Published:
         version, metrics = snapshot.version, snapshot.metrics
         if not version or version in self.versions:
             return
-        if version in wanted or version > max(self.versions, default=0):
-            kept = [each for each in self.whole if each in wanted]
-            self.whole = {each: self.whole[each] for each in kept} | {version: snapshot}
+        if version > max(self.versions, default=0):
+            self.whole = {n: each for n, each in self.whole.items() if n in wanted}
+            self.whole[version] = snapshot
+        elif version in wanted:
+            self.whole[version] = snapshot
         self.versions[version] = _row(snapshot, metrics)
 
 

@@ -81,6 +81,11 @@ class Topics:
         return f"bandshift-{self.namespace}" if self.namespace else "bandshift"
 
     @property
+    def learners(self) -> str:
+        """The learners' consumer group."""
+        return f"{self.group}-learners"
+
+    @property
     def space(self) -> str:
         """What keeps this namespace's keys in the store apart."""
         return self.namespace or "bandshift"

@@ -18,8 +18,9 @@ from stream.broker.rows import Row, TouchpointFile
 from stream.broker.topics import Topics
 from stream.commands.common import emit
 from stream.commands.progress import Meter
+from stream.commands.standstill import Standstill
 from stream.commands.style import clock
-from stream.errors import TouchpointFileError
+from stream.errors import BrokerError, TouchpointFileError
 from stream.partition.control import Signer
 from stream.settings import Settings
 from stream.store.connect import connect
@@ -145,6 +146,7 @@ async def _wait(
     first: int | None = None
 
     with Meter("taken in", "records") as meter:
+        still = Standstill(settings, meter.say)
 
         def watch(found: Sequence[lag.Lag]) -> None:
             nonlocal first
@@ -152,10 +154,14 @@ async def _wait(
             first = behind if first is None else max(first, behind)
             done = first - behind
             meter.show(done, done / first if first else 1.0)
+            still.look(found)
 
         try:
             await lag.taken_in(consumer, store, topics, partitions, watch=watch)
+        except BrokerError as error:
+            raise still.explained(error) from None
         finally:
+            await still.close()
             await store.close()
 
 

@@ -18,6 +18,7 @@ from stream.demo.engines import Ground, ground
 from stream.demo.guard import guarded
 from stream.demo.history import bring_in
 from stream.demo.live import Live, Lived, gone_live
+from stream.demo.models import Models, models
 from stream.demo.outputs import Outputs, outputs
 from stream.demo.settings import settings_for
 from stream.demo.shop import Shop, divide
@@ -46,7 +47,9 @@ def run(seconds: float | None) -> None:
             finally:
                 signals.ignore()
         screen.line(f"  {summary.write(_VAR)}")
-        screen.line("  Kafka, Redis, workers and API have ended, and their data is removed.")
+        screen.line(
+            "  Kafka, Redis, workers, learner and API have ended, and their data is removed."
+        )
 
 
 class _Demo:
@@ -68,7 +71,7 @@ class _Demo:
         settings = settings_for(found.kafka, found.redis, found.directory)
         engines, workers = (found.kafka, found.redis), workers_here()
         self._introduce()
-        self._screen.doing("Starting a worker and the API ...")
+        self._screen.doing("Starting a worker, the learner and the API ...")
         async with deployed(settings, found.directory, engines, workers) as deployment:
             measured = await guarded(self._work(deployment), deployment.check)
             await deployment.stop()
@@ -82,11 +85,12 @@ class _Demo:
         self._screen.fact("page", self._address)
         days = self._budget.days(self._passed)
         shop = divide(self._ground.rows, int(time.time() * 1000), days)
-        async with outputs(
-            deployment.settings.kafka, deployment.topics, deployment.partitions
-        ) as reader:
+        async with (
+            outputs(deployment.settings.kafka, deployment.topics, deployment.partitions) as reader,
+            models(deployment) as learning,
+        ):
             with signals.asking(self._asked.set):
-                return await self._show(deployment, reader, shop)
+                return await self._show(deployment, reader, learning, shop)
 
     def _introduce(self) -> None:
         kafka, redis, rows = self._ground.kafka, self._ground.redis, self._ground.rows
@@ -100,14 +104,16 @@ class _Demo:
             f"{len(rows):,} touchpoints of {households:,} real households ({_SHOP})",
         )
 
-    async def _show(self, deployment: Deployment, reader: Outputs, shop: Shop) -> Measured:
+    async def _show(
+        self, deployment: Deployment, reader: Outputs, learning: Models, shop: Shop
+    ) -> Measured:
         began = time.monotonic()
-        brought = await self._history(deployment, reader, shop)
+        brought = await self._history(deployment, reader, learning, shop)
         history = time.monotonic() - began
         played, lived = 0, Lived()
         began = time.monotonic()
         if not self._asked.is_set():
-            async with gone_live(deployment, reader) as live:
+            async with gone_live(deployment, reader, learning) as live:
                 began = time.monotonic()
                 await self._live(live, shop)
                 played, lived = live.player.played, live.lived
@@ -126,10 +132,12 @@ class _Demo:
             redis_version=self._ground.redis.version,
         )
 
-    async def _history(self, deployment: Deployment, reader: Outputs, shop: Shop) -> int:
+    async def _history(
+        self, deployment: Deployment, reader: Outputs, learning: Models, shop: Shop
+    ) -> int:
         part = HistoryPart(self._screen, shop, self._address)
         part.begin()
-        brought = await bring_in(deployment, shop, reader, part.tell, self._asked)
+        brought = await bring_in(deployment, shop, reader, learning, part.tell, self._asked)
         self._screen.clear()
         return brought
 
@@ -150,4 +158,9 @@ class _Demo:
         screen.line()
         screen.line("  Where the households stand now:")
         screen.table(words.standing(summary.bands))
+        screen.line()
+        screen.line(
+            "  What was learned of past scores; their log-loss beside that of prior and base rate:"
+        )
+        screen.table(words.learned(summary.models))
         screen.line()

@@ -39,7 +39,8 @@ class HistoryPart:
             "as fast as this machine can",
             f"The sequence is real; the calendar is moved by {shop.weeks} weeks, so that it ends now. "
             "Every decision is made as of its own time, those in silence as well; each partition goes "
-            "at its own pace. No triggers go out."
+            "at its own pace. A learner compares the scores with what came of them: the prior gives way to "
+            "models of its own. No triggers go out."
             + (" There is no time for the whole year." if shop.cut else ""),
         )
         self._screen.line(words.heading(live=False))
@@ -58,7 +59,7 @@ class HistoryPart:
             f"{day}{done:,} touchpoints, {done / max(seconds, 0.1):,.0f} a second",
             f"{counts.get('silence_scorings', 0):,} scorings in silence · {changes:,} band changes",
         ]
-        self._screen.status(share, left, facts, self._address)
+        self._screen.status(share, left, [*facts, *words.learning(came.models)], self._address)
 
 
 class LivePart:
@@ -122,7 +123,7 @@ class LivePart:
         p50, p99 = (lived.latencies.quantile(share) for share in (0.5, 0.99))
         if p50 is not None and p99 is not None:
             facts.append(f"band change readable after {p50:.0f} ms (p50), {p99:.0f} ms (p99)")
-        return *self._share(played), facts
+        return *self._share(played), [*facts, *words.learning(lived.models)]
 
     def _share(self, played: int) -> tuple[float | None, str]:
         """How much of the time is over, or of the log without an end; and that in words."""

@@ -12,10 +12,12 @@ from rich.text import Text
 from schemas.bands import BANDS
 from schemas.outputs import BandChange, Trigger
 from stream.commands.style import Style, percent, printable
+from stream.demo.models import Learned
 from stream.demo.summary import Summary
 
 _STYLE: Final = Style(colour=True)
 _BAND_WIDTH: Final = max(map(len, BANDS)) + 2
+_NAME_WIDTH: Final = 9
 
 
 def band(name: str, width: int = 0) -> Text:
@@ -93,7 +95,7 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str, str]]:
         f"in the dead letters, for {reasons} different reasons",
     )
     yield "  forwarded", f"{summary.forwarded:,}", "home, from the wrong partition"
-    yield "  control", f"{summary.control:,}", "ticks of the clock, and going live"
+    yield "  control", f"{summary.control:,}", "ticks of the clock, going live, new models"
     yield "in silence", f"{summary.silence_scorings:,}", "scorings because time passed"
     yield (
         "band changes",
@@ -120,4 +122,41 @@ def standing(bands: Mapping[str, Mapping[str, int]]) -> Table:
         table.add_column(band(name), justify="right", no_wrap=True)
     for outcome, numbers in bands.items():
         table.add_row(f" {outcome}", *(f"{numbers[name]:,}" for name in BANDS))
+    return table
+
+
+def learning(models: Mapping[str, Learned]) -> list[str]:
+    """A line per outcome: what its scores rest on, and how well they and the prior predicted."""
+    return [f"{name:{_NAME_WIDTH}} {_state(found)}" for name, found in models.items()]
+
+
+def _state(found: Learned) -> str:
+    told = f"learned, version {found.model_version}" if found.model_version else "prior"
+    if not found.examples:
+        return told
+    losses = found.log_loss
+    return (
+        f"{told} · {found.examples:,} examples · "
+        f"log-loss {losses['champion']:.4f}, prior {losses['prior']:.4f}"
+    )
+
+
+def learned(models: Mapping[str, Learned]) -> Table:
+    """How well each outcome was predicted, and by what."""
+    table = Table(
+        box=None, padding=(0, 1), collapse_padding=True, pad_edge=True, header_style="bright_black"
+    )
+    table.add_column("", no_wrap=True)
+    for name in ("version", "adopted", "examples", "positive", "log-loss", "prior", "base", "ECE"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for outcome, found in models.items():
+        losses = [found.log_loss.get(name) for name in ("champion", "prior", "base_rate")]
+        table.add_row(
+            f" {outcome}",
+            str(found.model_version) if found.model_version else "prior",
+            f"{found.adoptions:,}",
+            f"{found.examples:,}",
+            f"{found.positives:,}",
+            *("-" if value is None else f"{value:.4f}" for value in (*losses, found.ece)),
+        )
     return table

@@ -9,7 +9,7 @@ import click
 
 from stream import app, checks
 from stream.commands.common import configured, require_learning, settings_for
-from stream.commands.service import hush, log_to_stderr, until_stopped
+from stream.commands.service import beating, hush, log_to_stderr, until_stopped
 from stream.settings import Settings
 
 logger = logging.getLogger("bandshift.learner")
@@ -34,5 +34,5 @@ async def _learn(settings: Settings, stop: asyncio.Event) -> None:
     await checks.require(settings)
     hush(logging.WARNING)
     logger.info("learning; namespace %r", settings.namespace)
-    await app.learn(settings, stop)
+    await beating(settings.worker.heartbeat_file, stop, app.learn(settings, stop))
     logger.info("stopped")

@@ -31,9 +31,10 @@ class Listed(NamedTuple):
     @property
     def versions(self) -> list[Version]:
         """Those to be told, the newest first."""
-        every = sorted(self.published.versions.values(), reverse=True)
-        latest = set(every[: self.most])
-        return [each for each in every if each in latest or each.version in self.in_force]
+        versions = self.published.versions
+        every = sorted(versions, reverse=True)
+        told = {*every[: self.most], *self.in_force}
+        return [versions[each] for each in every if each in told]
 
     @property
     def held(self) -> int | None:
@@ -160,12 +161,14 @@ def _family(name: str, families: Mapping[str, str]) -> str:
 
 def _losses(metrics: Mapping[str, Any], style: Style) -> list[str]:
     losses, stages = metrics["log_loss"], metrics.get("stage_log_loss", {})
-    rows = [[name.replace("_", " "), _figure(loss)] for name, loss in losses.items()]
+    order = [name for name in ("champion", "prior", "base_rate") if name in losses]
+    rows = [[name.replace("_", " "), _figure(losses[name])] for name in order]
     told = [style.strong("log-loss per example, as scored when it was opened")]
     told += [f"  {line}" for line in table(["model", "log-loss"], rows).splitlines()]
     told.append(f"  ECE {_figure(metrics.get('ece'))}, Brier {_figure(metrics.get('brier'))}")
     if stages:
-        rows = [[name, _figure(loss)] for name, loss in stages.items()]
+        ranked = sorted(stages.items(), key=lambda each: each[1])
+        rows = [[name, _figure(loss)] for name, loss in ranked]
         told += ["", style.strong("log-loss per stage example, the latest counting most")]
         told += [f"  {line}" for line in table(["contender", "log-loss"], rows).splitlines()]
     return told

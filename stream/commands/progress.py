@@ -60,6 +60,13 @@ class Meter:
         """Since it began."""
         return time.monotonic() - self._began
 
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        if self._bar is not None:
+            self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        else:
+            click.echo(text, err=True)
+
     def show(self, count: int, fraction: float | None) -> None:
         """So many are done, which is this share of all (None: unknown)."""
         told = f"{count:,} {self._what}, {count / max(self.seconds, 1e-9):,.0f}/s"

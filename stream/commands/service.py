@@ -1,4 +1,4 @@
-"""What the commands that run until told to stop have in common: log lines and signals."""
+"""What the commands that run until told to stop have in common: log lines, signals, a heartbeat."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
 
+from stream.errors import SettingsError
+
+_HEARTBEAT_SECONDS: Final = 5.0
 _QUIET: Final = ("faust", "mode", "aiokafka", "kafka", "asyncio", "stream")
 
 
@@ -53,3 +58,35 @@ def until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         await serve(stop)
 
     asyncio.run(run())
+
+
+async def beating(file: Path | None, stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Do a service's work, and touch its heartbeat file every few seconds, for as long as the event loop lives.
+
+    Raises SettingsError where the file cannot be written: then `stop` is set, and the work has ended before.
+    """
+    working, beat = asyncio.create_task(work), asyncio.create_task(_beat(file))
+    try:
+        await asyncio.wait({working, beat}, return_when=asyncio.FIRST_COMPLETED)
+        if beat.done() and not working.done():
+            stop.set()
+        await working
+        if beat.done():
+            await beat
+    finally:
+        beat.cancel()
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(beat, working, return_exceptions=True)
+
+
+async def _beat(file: Path | None) -> None:
+    while True:
+        if file is not None:
+            try:
+                await asyncio.to_thread(file.touch)
+            except OSError as error:
+                raise SettingsError(
+                    f"worker.heartbeat_file: expected a file that can be written, {file}: {error.strerror}"
+                ) from None
+        await asyncio.sleep(_HEARTBEAT_SECONDS)

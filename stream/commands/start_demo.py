@@ -16,7 +16,7 @@ import click
 def command(seconds: float | None) -> None:
     """Show everything at work on a real shop's touchpoints.
 
-    Starts a Kafka and a Redis of its own, a worker and the API; nothing is left running.
+    Starts a Kafka and a Redis of its own, a worker, the learner and the API; nothing is left running.
     """
     from stream.commands.demo import run  # noqa: PLC0415 -- so that --help needs no engine
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from schemas.outputs import BandChange
 from stream.broker import client
 from stream.broker.replayer import Replayer
 from stream.demo.deployment import Deployment
+from stream.demo.models import Learned, Models
 from stream.demo.outputs import Outputs
 from stream.demo.shop import Shop, past
 from stream.partition.ledger import totals
@@ -25,6 +26,8 @@ class Came(NamedTuple):
     """The log's time that all partitions have reached, in ms since 1970; 0 at first."""
     change: BandChange | None
     """One of the latest band changes."""
+    models: Mapping[str, Learned]
+    """By outcome."""
 
     @property
     def touchpoints(self) -> int:
@@ -36,6 +39,7 @@ async def bring_in(
     deployment: Deployment,
     shop: Shop,
     outputs: Outputs,
+    models: Models,
     tell: Callable[[Came], None],
     asked: asyncio.Event,
 ) -> int:
@@ -43,7 +47,7 @@ async def bring_in(
 
     `tell` is told several times a second.
     """
-    look = _Look(deployment, outputs)
+    look = _Look(deployment, outputs, models)
     work = asyncio.create_task(_send(deployment, shop))
     asking = asyncio.create_task(asked.wait())
     try:
@@ -81,8 +85,8 @@ async def _send(deployment: Deployment, shop: Shop) -> None:
 class _Look:
     """Looks how far it is. Of all band changes it shows one: where the log's time is furthest behind."""
 
-    def __init__(self, deployment: Deployment, outputs: Outputs) -> None:
-        self._deployment, self._outputs = deployment, outputs
+    def __init__(self, deployment: Deployment, outputs: Outputs, models: Models) -> None:
+        self._deployment, self._outputs, self._models = deployment, outputs, models
         self._clocks: dict[int, int] = {}
         self._shown: dict[int, BandChange | None] = {}
 
@@ -100,4 +104,4 @@ class _Look:
             else:
                 self._shown[behind] = change
         clock = min(clocks.values()) if len(clocks) == len(ledgers) else 0
-        return Came(totals(ledgers), clock, change)
+        return Came(totals(ledgers), clock, change, await self._models.look(ledgers))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,6 +14,7 @@ from schemas.outputs import Trigger
 from stream.broker import client, golive
 from stream.demo.deployment import Deployment
 from stream.demo.latency import Latencies
+from stream.demo.models import Learned, Models
 from stream.demo.outputs import Outputs, Read
 from stream.demo.player import Player
 from stream.demo.shop import Shop, again
@@ -23,6 +24,7 @@ RATE: Final = 100.0
 Kafka alone took three quarters of a core, and half the band changes came after 19 ms instead of 8."""
 CALM_RATE: Final = 20.0
 """And afterwards."""
+_LOOK_SECONDS: Final = 1.0
 
 
 @dataclass
@@ -32,6 +34,8 @@ class Lived:
     latencies: Latencies = field(default_factory=Latencies)
     changes: int = 0
     triggers: int = 0
+    models: Mapping[str, Learned] = field(default_factory=dict)
+    """By outcome."""
 
     def take(self, found: Sequence[Read]) -> None:
         """Count what was read."""
@@ -48,9 +52,9 @@ class Live:
     """A deployment that has gone live, and what is played on it."""
 
     def __init__(
-        self, deployment: Deployment, outputs: Outputs, producer: AIOKafkaProducer
+        self, deployment: Deployment, outputs: Outputs, models: Models, producer: AIOKafkaProducer
     ) -> None:
-        self._deployment, self._outputs = deployment, outputs
+        self._deployment, self._outputs, self._models = deployment, outputs, models
         self.player = Player(producer, deployment.topics.touchpoints, deployment.partitions)
         self.lived = Lived()
 
@@ -60,12 +64,13 @@ class Live:
         """Play what was held back, then on and on, until `over`; `tell` gets all outputs as they come."""
         playing = asyncio.create_task(self._play(shop))
         reading = asyncio.create_task(self._read(tell))
+        looking = asyncio.create_task(self._look())
         ending = asyncio.create_task(over.wait())
-        tasks = {playing, reading, ending}
+        tasks = {playing, reading, looking, ending}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if not ending.done():
-                await (playing if playing.done() else reading)
+                await next(task for task in (playing, reading, looking) if task.done())
             playing.cancel()
             await asyncio.gather(playing, return_exceptions=True)
             await self._settle()
@@ -84,6 +89,11 @@ class Live:
             self.lived.take(found)
             tell(found)
 
+    async def _look(self) -> None:
+        while True:
+            self.lived.models = await self._models.look(await self._deployment.ledgers())
+            await asyncio.sleep(_LOOK_SECONDS)
+
     async def _settle(self) -> None:
         """Return when workers have taken in all that was sent, forwarded touchpoints included."""
         await self.player.finish()
@@ -92,7 +102,9 @@ class Live:
 
 
 @asynccontextmanager
-async def gone_live(deployment: Deployment, outputs: Outputs) -> AsyncIterator[Live]:
+async def gone_live(
+    deployment: Deployment, outputs: Outputs, models: Models
+) -> AsyncIterator[Live]:
     """The deployment switched from history to live, as `bandshift live` does it."""
     kafka, topics, partitions = deployment.settings.kafka, deployment.topics, deployment.partitions
     async with client.producer(kafka) as producer:
@@ -100,4 +112,4 @@ async def gone_live(deployment: Deployment, outputs: Outputs) -> AsyncIterator[L
             await golive.go_live(admin, producer, topics, partitions, deployment.signer)
         await deployment.taken_in()
         await outputs.from_now()
-        yield Live(deployment, outputs, producer)
+        yield Live(deployment, outputs, models, producer)

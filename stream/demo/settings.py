@@ -22,6 +22,10 @@ from stream.settings import (
 )
 
 PARTITIONS: Final = 8
+_HISTORY_HOURS: Final = 48
+_LAG_HOURS: Final = 24
+"""While the history comes in the worker waits for the learner: half as often as by default, and it has a day's
+work of its own meanwhile."""
 _PREFIX: Final = "BANDSHIFT_"
 
 
@@ -59,7 +63,7 @@ def settings_for(kafka: EmbeddedKafka, redis: EmbeddedRedis, directory: Path) ->
         control=ControlSettings(key=SecretStr(secrets.token_urlsafe(32))),
         api=ApiSettings(port=0, view=directory / "view.sqlite3"),
         worker=WorkerSettings(),
-        learning=LearningSettings(enabled=True),
+        learning=LearningSettings(enabled=True, history_hours=_HISTORY_HOURS, lag_hours=_LAG_HOURS),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from schemas.bands import BANDS
 from stream.demo.deployment import Deployment
+from stream.demo.models import Learned, conclude
 from stream.errors import DemoError
 from stream.features.codec import decode
 from stream.features.layout import Layout
@@ -26,6 +27,10 @@ NOTES: Final = {
     "in the last one, with all scorings in silence and all outputs",
     "latency_ms": "live: from the broker's append of a touchpoint until the band change it caused was "
     "read by a consumer",
+    "models": "by outcome, of the version in force: examples are those whose horizon has ended; log_loss (nats) "
+    "is of the probabilities as they were given when the examples were opened, champion being what was in force "
+    "then; ece of the latest 5,000; adoptions: how often a version came into force, in the partition where it "
+    "happened most often",
 }
 
 
@@ -62,6 +67,8 @@ class Summary:
     rejected_by_reason: dict[str, int]
     bands: dict[str, dict[str, int]]
     """Per outcome, how many customers are in each band."""
+    models: dict[str, Learned]
+    """Per outcome, what was learned."""
     seconds: float
     events_per_second: int
     digest: str
@@ -96,7 +103,8 @@ class Summary:
 
 async def sum_up(deployment: Deployment, measured: Measured, seconds: float) -> Summary:
     """The summary of a deployment at which no worker changes anything any more."""
-    counts = totals(await deployment.ledgers())
+    ledgers = await deployment.ledgers()
+    counts = totals(ledgers)
     states = await digest(deployment.store, range(deployment.partitions))
     causes = {cause: counts.get(f"band_changes_{cause}", 0) for cause in ("event", "silence")}
     rate = measured.history_touchpoints / measured.history_seconds
@@ -119,6 +127,7 @@ async def sum_up(deployment: Deployment, measured: Measured, seconds: float) -> 
         triggers=counts.get("triggers", 0),
         rejected_by_reason=rejected,
         bands=await _bands(deployment),
+        models=await conclude(deployment, ledgers),
         seconds=round(seconds, 1),
         events_per_second=round(rate),
         digest=states.text,

@@ -1,6 +1,6 @@
 """What an evaluation keeps of a log's steps: every example whose horizon is over, and how bands moved.
 
-Compact, so that millions of examples fit: a frozen vector takes three bytes for each feature that is not zero.
+Compact, so that millions of examples fit: a frozen vector takes two bytes for each feature that is not zero.
 """
 
 from __future__ import annotations

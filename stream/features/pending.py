@@ -29,11 +29,13 @@ class Pending:
     outcome, as bytes, what was predicted when the example was opened; of one that is done it is not kept.
     """
 
-    __slots__ = ("given", "marks", "opened", "predicted", "vector")
+    __slots__ = ("due", "given", "marks", "opened", "predicted", "vector")
 
     def __init__(self, opened: int, marks: bytearray) -> None:
         self.opened = opened
         self.given = 0
+        self.due = 0
+        """When the next label is known, in seconds since 1970; 0: to be found out. It is not stored."""
         self.marks = marks
         self.predicted: list[bytes] = [b""] * len(marks)
         self.vector = b""

@@ -69,8 +69,13 @@ class Plan:
                 self._computes.append(entry.plan(self._layout, inside - begin))
             begin += size
         self._order = np.argsort(np.argsort(declared))
+        self.columns: NDArray[np.int64] = columns[np.argsort(declared)]
+        """The numbers of the chosen features, in the order in which `parts` computes them."""
+
+    def parts(self, raw: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """The chosen features of raw rows (n, layout.width), as matrices that stand side by side."""
+        return [compute(raw) for compute in self._computes]
 
     def matrix(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         """The chosen features (n, m) of raw rows (n, layout.width), in the order of their numbers."""
-        computed = [compute(raw) for compute in self._computes]
-        return np.concatenate(computed, axis=1).take(self._order, axis=1)
+        return np.concatenate(self.parts(raw), axis=1).take(self._order, axis=1)

@@ -81,7 +81,8 @@ class Schedule:
         opened = Pending(state.at - state.shift, bytearray([OPEN]) * self._outcomes)
         state.examples().append(opened)
         state.moved()
-        state.matures = min(state.matures, self._next(opened))
+        opened.due = self._next(opened)
+        state.matures = min(state.matures, opened.due)
         return opened
 
     def occurred(self, state: CustomerState, kind: int, cents: int, happened: int) -> None:
@@ -112,13 +113,14 @@ class Schedule:
             return []
         found, kept, matures = [], [], NEVER
         for pending in state.examples():
-            labels = self._labels(pending, now)
-            if labels:
-                found.append(Labelled(pending, labels))
-            due = self._next(pending)
-            if due < NEVER:
+            if pending.due <= now:
+                labels = self._labels(pending, now)
+                if labels:
+                    found.append(Labelled(pending, labels))
+                pending.due = self._next(pending)
+            if pending.due < NEVER:
                 kept.append(pending)
-                matures = min(matures, due)
+                matures = min(matures, pending.due)
         state.pending, state.matures = kept, matures
         state.moved()
         return found
@@ -151,11 +153,11 @@ class Schedule:
 
     def _next(self, pending: Pending) -> int:
         """When its next label is known; NEVER after the last."""
-        ends = [
-            end
-            for place, ends in enumerate(self._ends)
-            if pending.marks[place] != DONE
-            for end in ends
-            if end > pending.given
-        ]
-        return pending.opened + min(ends) * DAY + self._grace if ends else NEVER
+        first = NEVER
+        for place, ends in enumerate(self._ends):
+            if pending.marks[place] != DONE:
+                for end in ends:
+                    if end > pending.given:
+                        first = min(first, end)
+                        break
+        return pending.opened + first * DAY + self._grace if first < NEVER else NEVER

@@ -95,9 +95,11 @@ class LearnedModel:
                 pair = int(basis.left[number]), int(basis.right[number])
                 plain[list(pair)] = True
                 pairs[pair] = None
-        self._used = np.flatnonzero(plain)
+        self._plan = vectorizer.plan(np.flatnonzero(plain))
+        self._used = (
+            self._plan.columns
+        )  # in the order in which they are computed: nothing is moved again
         at = {int(column): number for number, column in enumerate(self._used)}
-        self._plan = vectorizer.plan(self._used)
         self._left = np.array([at[left] for left, _ in pairs], np.int64)
         self._right = np.array([at[right] for _, right in pairs], np.int64)
         self._place_weights(terms, bases, {pair: n for n, pair in enumerate(pairs)})
@@ -143,11 +145,16 @@ class LearnedModel:
         calibrators = np.concatenate([each.calibrators for each in self.learned])
         self._added, self._factor = calibrators[:, 0], 1 + calibrators[:, 1]
 
-    def _columns(self, plain: Array) -> Array:
-        if not len(self._left):
-            return plain
-        products = plain.take(self._left, axis=1) * plain.take(self._right, axis=1)
-        return np.concatenate((plain, products), axis=1)
+    def _columns(self, parts: Sequence[Array]) -> Array:
+        """The used columns and their products (n, all), for the columns side by side."""
+        width = len(self._used)
+        found = np.empty((len(parts[0]), self._weights.shape[1]))
+        plain = found[:, :width]
+        np.concatenate(parts, axis=1, out=plain)
+        if len(self._left):
+            products = plain.take(self._left, axis=1)
+            np.multiply(products, plain.take(self._right, axis=1), out=found[:, width:])
+        return found
 
     def _stage_log_odds(self, columns: Array) -> tuple[Array, Array]:
         """Per row the prior's log-odds of each outcome, and those of each stage before its calibrator.
@@ -168,11 +175,12 @@ class LearnedModel:
 
     def score(self, raw: Array) -> Scored:
         """Score raw rows (n, layout.width); a row's score does not depend on the others, to the last bit."""
-        plain = self._plan.matrix(raw)
-        priors, stages = self._stage_log_odds(self._columns(plain))
+        columns = self._columns(self._plan.parts(raw))
+        priors, stages = self._stage_log_odds(columns)
         log_odds = np.rint(self._log_odds(stages) * MILLION).astype(np.int64)
         probabilities = np.rint(MILLION / (1 + np.exp(-log_odds / MILLION))).astype(np.int64)
         whole = np.rint(stages * MILLION).astype(np.int64)
+        plain = columns[:, : len(self._used)]
         return Scored(log_odds, probabilities, stages=whole, plain=plain, priors=priors)
 
     def stages(self, scored: Scored, rows: Sequence[int]) -> NDArray[np.int64]:
@@ -191,7 +199,7 @@ class LearnedModel:
         names = list(vectorizer.families)
         self.families: tuple[str, ...] = tuple(names[number] for number in present)
         means = np.stack([each.mean[self._used] for each in self.learned])
-        priors, stages = self._stage_log_odds(self._columns(means))
+        priors, stages = self._stage_log_odds(self._columns([means]))
         log_odds = np.diagonal(self._log_odds(stages))
         self.base: NDArray[np.int64] = np.rint(log_odds * MILLION).astype(np.int64)
         self._parts: list[Parts] = []

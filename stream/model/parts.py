@@ -70,7 +70,7 @@ class Parts:
         """
         self._rising = rising
         width = len(family)
-        weighs = weights.any(axis=0)
+        weighs: NDArray[np.bool_] = np.any(weights != 0, axis=0)
         plain, product = np.flatnonzero(weighs[:width]), np.flatnonzero(weighs[width:])
         left, right = pairs[0][product], pairs[1][product]
         # A product's rise is shared by its two columns: what is away of one, times the middle of the other.

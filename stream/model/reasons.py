@@ -63,6 +63,12 @@ class Reasons:
                     for column in [vectorizer.column[f"{kind.name}_{WINDOWS[_MONTH].name}"]]
                     for feature in [vectorizer.features[column]]
                 }
+        nothing = [0.0] * layout.width
+        self._never: dict[int | None, list[str]] = {
+            place: [_words(kinds, nothing, 0, usual) for kinds in self._kinds]
+            for place, usual in [(None, None), *self._usual.items()]
+        }
+        """By outcome, by family: what is said of a customer who has done nothing of it. That is most often so."""
 
     def explain(
         self,
@@ -84,12 +90,12 @@ class Reasons:
         rounding = left if moving and abs(left) <= len(parts) else 0
         left -= rounding
         usual = self._usual.get(place)
-        told = []
+        told: list[Reason] = []
         for _, number in moving:
             key = number if usual is None else number + len(parts) * (place + 1)
             text = words.get(key)
             if text is None:
-                text = words[key] = self._describe(number, raw, usual)
+                text = words[key] = self._describe(number, raw, usual, place)
             part = parts[number] + (0 if told else rounding)
             told.append(Reason(self._families[number], part / MILLION, text))
         if left:
@@ -97,13 +103,16 @@ class Reasons:
         return told
 
     def _describe(
-        self, number: int, raw: Sequence[float], usual: Mapping[int, float] | None
+        self, number: int, raw: Sequence[float], usual: Mapping[int, float] | None, place: int
     ) -> str:
         """In words, what a raw row holds of a family."""
-        hour = int(raw[-1]) // HOUR
         kinds = self._kinds[number]
         if kinds:
-            return _words(kinds, raw, hour, usual)
+            for _, seen, _ in kinds:
+                if raw[seen]:
+                    return _words(kinds, raw, int(raw[-1]) // HOUR, usual)
+            return self._never[None if usual is None else place][number]
+        hour = int(raw[-1]) // HOUR
         first, at = (int(raw[column]) for column in self._facts)
         last = int(max(raw[self._last]))
         return f"seen {_ago(hour, last)}, known for {_many(at // DAY - first // DAY, 'day')}"

@@ -132,7 +132,7 @@ class Watermark(Struct, frozen=True, gc=False):
     partition: int
     known_to: datetime
     sequence: int
-    live: bool
+    adopts: bool
 
 
 class Envelope(Struct, frozen=True, gc=False):

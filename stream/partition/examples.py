@@ -34,6 +34,7 @@ class ExampleRecords:
     def __init__(self, outcomes: Sequence[Outcome], features: str) -> None:
         """`features` is the hash of the list of features."""
         self._outcomes = tuple(outcomes)
+        self._ends = tuple(outcome.stage_ends for outcome in outcomes)
         self._features = features
 
     def example(
@@ -57,7 +58,7 @@ class ExampleRecords:
 
     def _label(self, label: Label, pending: Pending) -> StageLabel:
         outcome = self._outcomes[label.place]
-        ends = outcome.stage_ends
+        ends = self._ends[label.place]
         predicted = pending.predicted[label.place]
         version, probability = _PREDICTED.unpack_from(predicted)
         (log_odds,) = struct.unpack_from("<i", predicted, _PREDICTED.size + 4 * label.stage)
@@ -76,9 +77,12 @@ class ExampleRecords:
         )
 
 
-def watermark(partition: int, known_to: int, sequence: int, *, live: bool) -> Output:
-    """The record that says: all labels of a partition known up to `known_to` are out."""
-    data = Watermark(partition, _moment(known_to), sequence, live)
+def watermark(partition: int, known_to: int, sequence: int, *, adopts: bool) -> Output:
+    """The record that says: all labels of a partition known up to `known_to` are out.
+
+    `adopts`: models take effect there by *adopt* records.
+    """
+    data = Watermark(partition, _moment(known_to), sequence, adopts)
     identity = output_id("", "", "watermark", str(partition), "", str(known_to))
     return _record(identity, WATERMARK, "", known_to, partition, data)
 

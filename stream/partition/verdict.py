@@ -203,7 +203,7 @@ class Verdict:
     def _mark(self, step: Step, partition: int, known_to: int) -> None:
         ledger = step.ledger
         sequence = ledger.counts.get("examples", 0)
-        step.outputs.append(watermark(partition, known_to, sequence, live=adopts(ledger)))
+        step.outputs.append(watermark(partition, known_to, sequence, adopts=adopts(ledger)))
 
     def _label(self, step: Step, partition: int, scoring: Scoring) -> None:
         customer_id, at = scoring.state.customer_id, scoring.decided_ms // 1000

@@ -53,7 +53,8 @@ class Demo:
         for command, child in zip(commands, self._children, strict=True):
             if "stream.cli" in command:
                 self._secrets |= {child.environ()[name] for name in SECRETS}
-        assert {command[-1] for command in commands if "stream.cli" in command} == {"worker", "api"}
+        programs = {command[-1] for command in commands if "stream.cli" in command}
+        assert programs == {"worker", "learner", "api"}
         shown = "\n".join(" ".join(command) for command in commands)
         assert not [secret for secret in self._secrets if secret in shown]
 
@@ -102,6 +103,13 @@ def summary_in(directory: Path) -> dict[str, Any]:
     for numbers in found["bands"].values():
         assert sum(numbers.values()) == found["customers"]
     assert len(found["digest"]) == 32
+    assert list(found["models"]) == list(found["bands"])
+    for model in found["models"].values():
+        assert 0 <= model["positives"] <= model["examples"]
+        assert set(model["log_loss"]) == (
+            {"champion", "prior", "base_rate"} if model["examples"] else set()
+        )
+        assert bool(model["adoptions"]) == bool(model["model_version"])
     return found
 
 
@@ -127,6 +135,8 @@ def test_it_ends_by_itself_with_a_summary(tmp_path: Path) -> None:
     assert found["events_per_second"] > 0
     assert found["kafka_version"].startswith("4.")
     assert found["redis_version"].startswith("6.2")
+    assert all(model["model_version"] > 0 for model in found["models"].values()), "all were learned"
+    assert any("learned, version" in line for line in running.lines), "and that was shown"
 
 
 def test_two_at_a_time_end_when_they_are_told_to(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ WHOLE = {"enabled": True, **LEARNING.model_dump()}
 @pytest.fixture(scope="module")
 def log() -> tuple[ShopTouch, ...]:
     """Three months of some households of the shop."""
-    found = [each for each in touches(36_000) if crc32(each.customer.encode()) % 16 == 0]
+    found = [each for each in touches(20_000) if crc32(each.customer.encode()) % 10 == 0]
     return tuple(found)
 
 
@@ -108,11 +108,11 @@ async def test_kills_leave_the_same_weights_and_an_evaluation_has_the_same_examp
             changes = unique(await at.read(BAND_CHANGES))
             results.append((await at.digest(), await _models(at), examples, changes))
     calm, killed = results
-    assert len(calm[1]) > 60
+    assert len(calm[1]) > 30
     for number, what in enumerate(("states", "models", "examples", "band changes")):
         assert calm[number] == killed[number], f"{what} differ"
     versions = {json.loads(each)["data"]["model_version"] for each in calm[3].values()}
-    assert len(versions) > 20, "learned versions took effect"
+    assert len(versions) > 10, "learned versions took effect"
     evaluated, trainers = _evaluated(settings, log)
     assert evaluated == set(calm[2].values())
     for name, trainer in trainers.items():

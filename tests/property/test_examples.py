@@ -195,8 +195,8 @@ def test_frozen_vectors_thaw_to_half_precision(features: int, rows: int, seed: i
     assert back.shape == matrix.shape
     np.testing.assert_allclose(back, matrix, rtol=1 / 2_000, atol=1e-7)
     assert freeze(back) == frozen
-    width = 3 if features <= 256 else 4
-    assert [len(each) for each in frozen] == [2 + width * np.count_nonzero(row) for row in back]
+    bits = (features + 7) // 8
+    assert [len(each) for each in frozen] == [bits + 2 * np.count_nonzero(row) for row in back]
 
 
 @pytest.mark.parametrize("harm", ["shorter", "longer", "column"])

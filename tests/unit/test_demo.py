@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -17,11 +19,14 @@ from schemas.types import TypeRegistry
 from stream.demo.budget import Budget
 from stream.demo.careless import Doses, Sent, careless
 from stream.demo.latency import Latencies
-from stream.demo.settings import DemoSettings
+from stream.demo.models import Models, in_force
+from stream.demo.settings import DemoSettings, environment
 from stream.demo.shop import again, body, divide, past
 from stream.demo.workplace import workplace
 from stream.embedded.shop import ShopTouchpoint
 from stream.errors import DemoError
+from stream.partition.ledger import Ledger
+from stream.pipeline import ADOPTIONS, MODEL
 
 PARTITIONS = 8
 NOW = int(datetime(2026, 5, 20, 10, 30, tzinfo=UTC).timestamp() * 1000)
@@ -178,3 +183,51 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         workplace(tmp_path / "var"),
     ):
         pass
+
+
+def test_programs_learn_and_compute_in_one_thread() -> None:
+    """Workers, learner and API are told that there is a learner, how to keep step, and to start no threads."""
+    given = environment(DemoSettings(learning={"enabled": True, "history_hours": 48}))  # type: ignore[arg-type]
+
+    assert given["BANDSHIFT_LEARNING__ENABLED"] == "true"
+    assert given["BANDSHIFT_LEARNING__HISTORY_HOURS"] == "48"
+    assert given["OPENBLAS_NUM_THREADS"] == "1"
+
+
+def record(outcome: str, version: int, examples: int = 0) -> Any:
+    """A record of `model-snapshots`, as far as the demo looks at it."""
+    metrics = {"log_loss": {"champion": 0.2, "prior": 0.3}, "ece": 0.01} if examples else {}
+    told = {"outcome": outcome, "version": version, "examples": examples, "positives": 1}
+    return SimpleNamespace(value=json.dumps(told | {"metrics": metrics, "stages": []}).encode())
+
+
+class Snapshots:
+    """A consumer that gives one batch after the other."""
+
+    def __init__(self, *batches: list[Any]) -> None:
+        self._batches = list(batches)
+
+    async def getmany(self, *, timeout_ms: int) -> dict[int, list[Any]]:
+        """The next batch; waits for nothing."""
+        assert timeout_ms == 0
+        return {0: self._batches.pop(0)} if self._batches else {}
+
+
+async def test_models_are_told_as_they_come_into_force() -> None:
+    """The version is the one in force, the figures those of the latest snapshot; the prior has none."""
+    told = [record("purchase", 1), record("purchase", 2, 50), record("purchase", 0)]
+    reader = Models(Snapshots(told, []), ["purchase", "churn"])
+    ledgers = [
+        Ledger(versions={f"{MODEL}purchase": 1}, counts={f"{ADOPTIONS}purchase": 1}),
+        Ledger(),
+    ]
+
+    for _ in range(2):
+        found = await reader.look(ledgers)
+        purchase, churn = found["purchase"], found["churn"]
+        assert (purchase.basis, purchase.model_version, purchase.adoptions) == ("learned", 1, 1)
+        assert (purchase.examples, purchase.ece) == (50, 0.01)
+        assert purchase.log_loss == {"champion": 0.2, "prior": 0.3}
+        assert (churn.basis, churn.model_version, churn.adoptions) == ("prior", 0, 0)
+        assert (churn.examples, churn.log_loss) == (0, {})
+    assert in_force([], "purchase") == 0

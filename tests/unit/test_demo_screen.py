@@ -16,6 +16,7 @@ from schemas.outputs import BandChange, Trigger
 from stream.commands import demo_words as words
 from stream.commands.demo_screen import Screen
 from stream.demo import guard
+from stream.demo.models import Learned
 from stream.demo.summary import Measured, Summary
 from stream.errors import DemoError
 
@@ -57,6 +58,20 @@ def change() -> BandChange:
     )
 
 
+def learned(examples: int = 12_345_678) -> dict[str, Learned]:
+    """What was learned by a run that goes on for days; of one outcome nothing yet."""
+    losses = dict.fromkeys(("champion", "prior", "base_rate"), 0.12345)
+    found = Learned(
+        model_version=12_345,
+        examples=examples,
+        positives=examples,
+        log_loss=losses,
+        ece=0.01234,
+        adoptions=12_345,
+    )
+    return {"purchase": found, "churn": Learned(log_loss={})}
+
+
 def summary() -> Summary:
     """A summary of a run that goes on for hours."""
     number = 123_456_789
@@ -85,6 +100,7 @@ def summary() -> Summary:
         triggers=number,
         rejected_by_reason={"not_json": number},
         bands={"purchase": dict.fromkeys(map(str, BANDS), number)},
+        models=learned(),
         seconds=1.0,
         events_per_second=number,
         digest="0" * 32,
@@ -103,9 +119,10 @@ def show(screen: Screen) -> None:
     trigger = decision(Trigger, rule="win-back", band_change_id="b1")
     screen.line(words.fired(trigger))
     screen.doing("waiting")
-    screen.status(0.5, "0:10 left", [LONG], "http://127.0.0.1:1")
+    screen.status(0.5, "0:10 left", [LONG, *words.learning(learned())], "http://127.0.0.1:1")
     screen.table(words.counts(summary()))
     screen.table(words.standing(summary().bands))
+    screen.table(words.learned(learned()))
     screen.clear()
 
 
@@ -129,6 +146,8 @@ def test_plain_lines_where_it_is_piped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"  50%; 0:10 left; {LONG.rstrip()}" in text
     assert "● very high 98.8 %  campaign" in text
     assert "waiting" not in text
+    told = "learned, version 12345 · 12,345,678 examples · log-loss 0.1235, prior 0.1235; churn     prior"
+    assert told in text
 
 
 def test_a_terminal_of_80_columns_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,6 +158,9 @@ def test_a_terminal_of_80_columns_is_enough(monkeypatch: pytest.MonkeyPatch) -> 
     assert max(map(len, lines)) <= 80
     assert sum(line.endswith("98.8 %  campaign") for line in lines) == 2
     assert any("Ctrl-C ends" in line for line in lines)
+    (row,) = [line for line in lines if line.startswith("  purchase ") and "0.0123" in line]
+    assert row.split()[1:5] == ["12345", "12,345", "12,345,678", "12,345,678"]
+    assert row.split()[5:] == ["0.1235"] * 3 + ["0.0123"]
     assert COLOUR.search(text)
     assert text.endswith("\x1b[2K"), "the last thing is to erase a line"
 

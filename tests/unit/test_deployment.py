@@ -27,8 +27,9 @@ SECRETS = {
     "BANDSHIFT_REDIS_PASSWORD": "ab" * 32,
     "BANDSHIFT_API_TOKEN": "7e" * 32,
 }
-OWN_SERVICES = ("topics", "worker", "api")
-LONG_RUNNING = ("kafka", "redis", "worker", "api")
+OWN_SERVICES = ("topics", "worker", "learner", "api")
+LONG_RUNNING = ("kafka", "redis", "worker", "learner", "api")
+COMPUTING = ("worker", "learner")
 
 Service = dict[str, Any]
 
@@ -184,20 +185,39 @@ def test_services_look_after_themselves(name: str, services: dict[str, Service])
     assert service["stop_grace_period"]
 
 
-def test_a_worker_is_healthy_by_its_own_heartbeat(services: dict[str, Service]) -> None:
-    """The worker's health check looks at the very file that the worker is told to touch."""
-    worker = services["worker"]
+@pytest.mark.parametrize("name", COMPUTING)
+def test_workers_and_learner_are_healthy_by_their_own_heartbeat(
+    name: str, services: dict[str, Service]
+) -> None:
+    """The health check looks at the very file that the program is told to touch."""
+    service = services[name]
 
-    heartbeat = worker["environment"]["BANDSHIFT_WORKER__HEARTBEAT_FILE"]
-    assert heartbeat in worker["healthcheck"]["test"][1]
-    assert heartbeat.startswith("/tmp/")  # the only folder that a worker can write to
-    assert "/tmp" in worker["tmpfs"]
+    heartbeat = service["environment"]["BANDSHIFT_WORKER__HEARTBEAT_FILE"]
+    assert heartbeat in service["healthcheck"]["test"][1]
+    assert heartbeat.startswith("/tmp/")  # the only folder that it can write to
+    assert "/tmp" in service["tmpfs"]
+
+
+@pytest.mark.parametrize("name", COMPUTING)
+def test_the_algebra_starts_no_threads(name: str, services: dict[str, Service]) -> None:
+    """Workers and learner compute in one thread each, and leave the other cores to their neighbours."""
+    assert services[name]["environment"]["OPENBLAS_NUM_THREADS"] == "1"
+
+
+def test_one_learner_runs_as_hard_to_harm_as_a_worker(services: dict[str, Service]) -> None:
+    """One learner runs, in a container that is closed as a worker's is, with the same connections."""
+    worker, learner = services["worker"], services["learner"]
+
+    assert learner["command"] == ["learner"]
+    assert learner.get("deploy", {}).get("replicas", 1) == 1
+    for key in ("read_only", "cap_drop", "security_opt", "tmpfs", "restart", "environment"):
+        assert learner[key] == worker[key], key
 
 
 def test_topics_are_made_once_before_anyone_uses_them(services: dict[str, Service]) -> None:
-    """Workers and API wait until the one-shot service has made the topics."""
+    """Workers, learner and API wait until the one-shot service has made the topics."""
     assert services["topics"]["restart"] == "no"
-    for name in ("worker", "api"):
+    for name in ("worker", "learner", "api"):
         condition = services[name]["depends_on"]["topics"]["condition"]
         assert condition == "service_completed_successfully"
 

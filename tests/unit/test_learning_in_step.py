@@ -24,7 +24,7 @@ OUTCOMES = (
 )
 
 
-def _log(days: int = 50, customers: int = 25) -> list[Touch]:
+def _log(days: int = 36, customers: int = 14) -> list[Touch]:
     """Customers who buy at rates of their own, and are written to."""
     chance = Random(7)
     rates = [chance.uniform(0.02, 0.5) for _ in range(customers)]
@@ -79,7 +79,7 @@ async def test_two_replays_of_one_log_end_alike() -> None:
     assert len(versions) > 3
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 async def test_kills_change_nothing(seed: int) -> None:
     """Owners and learner that are killed again and again end in the same states and weights, bit for bit."""
     calm, wild = _world(), _world()
@@ -107,7 +107,7 @@ async def test_evaluation_makes_the_same_examples() -> None:
     for number in range(3):
         records = world.log.topics[EXAMPLES, number]
         assert [record.value for record in records] == found[number]
-        assert len(records) > 100
+        assert len(records) > 40
     for name, trainer in learner.lesson.school.trainers.items():
         assert trainer.snapshot(resume=True) == driver.school.trainers[name].snapshot(resume=True)
 
@@ -119,7 +119,7 @@ async def test_live_versions_come_by_adopt_records() -> None:
     end = _log()[-1].at // 1000
     world.control(Kind.LIVE, end)
     before = learner.lesson.school.trainers["purchase"].version
-    for hour in range(1, 24 * 9):
+    for hour in range(1, 24 * 4):
         world.control(Kind.TICK, end + hour * 3600)
         await world.work_once()
         await world.work_once()
@@ -129,4 +129,4 @@ async def test_live_versions_come_by_adopt_records() -> None:
     assert adopted == sorted(set(adopted))
     assert adopted[0] >= before
     assert len(adopted) > 3
-    assert len(adopted) < 24 * 9
+    assert len(adopted) < 24 * 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from random import Random
 from typing import Any
 
@@ -25,6 +25,7 @@ from stream.partition.ledger import decode_ledger
 from stream.partition.outputs import EXAMPLES
 from stream.pipeline import MODEL
 from tests.support.learning import ORDERS, Class
+from tests.support.shop import Touch
 from tests.support.world import START, World, touchpoint
 
 DAY = 86_400
@@ -53,7 +54,7 @@ def _history(world: World, days: int, customers: int) -> int:
                 found.append((at, f"c{number}"))
     found.sort()
     world.history(
-        (at, customer, touchpoint(number, customer, "purchase", at, value=9.5))
+        Touch(at, customer, touchpoint(number, customer, "purchase", at, value=9.5))
         for number, (at, customer) in enumerate(found)
     )
     return found[-1][0]
@@ -112,6 +113,13 @@ def _state(learner: Class) -> dict[str, bytes]:
     return {name: encode_snapshot(each.snapshot(resume=True)) for name, each in trainers}
 
 
+def _say_time(learner: Class, known_to: Sequence[int]) -> None:
+    """A watermark of each partition, without labels."""
+    for number, at in enumerate(known_to):
+        mark = watermark(number, at, 0, adopts=False)
+        learner.world.log.add(EXAMPLES, number, mark.key, mark.value, mark.headers)
+
+
 async def _rolled_back(topic: Topic, version: int = 4, *more: tuple[float, str]) -> Class:
     old = _versions(await _learned(topic))[version - 1]
     return await _learned(_with(topic, (0.6, rollback(encode_snapshot(old))), *more))
@@ -138,12 +146,28 @@ async def test_a_promotion_needs_no_labels(topic: Topic) -> None:
     trainer = learner.lesson.school.trainers["purchase"]
     before, at = trainer.version, trainer.known_to + DAY
     learner.order("purchase", promotion(SECOND))
-    for number in range(PARTITIONS):
-        mark = watermark(number, at, 10**9, live=False)
-        learner.world.log.add(EXAMPLES, number, mark.key, mark.value, mark.headers)
+    _say_time(learner, [at] * PARTITIONS)
     assert await learner.learn() == 1
     last_one = _versions(learner)[-1]
     assert (last_one.version, last_one.champion, last_one.known_s) == (before + 1, SECOND, at)
+
+
+async def test_an_order_is_obeyed_once_where_its_partition_skips_periods(topic: Topic) -> None:
+    """A learner that starts again before the next watermark of that partition reads the order again, in vain."""
+    learner = await _learned(topic)
+    trainer = learner.lesson.school.trainers["purchase"]
+    before, at = trainer.version, trainer.known_to
+    learner.order("purchase", promotion(SECOND))
+    ahead = home("purchase", PARTITIONS)
+    _say_time(learner, [at + DAY * (1 + (number == ahead)) for number in range(PARTITIONS)])
+    assert await learner.learn() == 1
+    assert _versions(learner)[-1].version == before + 1
+    await learner.keep()
+    await learner.killed()
+    _say_time(learner, [at + 2 * DAY] * PARTITIONS)
+    assert await learner.learn() == 1
+    assert _versions(learner)[-1].version == before + 1
+    assert len(_events(learner, "promoted")) == 1
 
 
 async def test_a_rollback_publishes_an_old_version_as_a_new_one_and_holds_it(topic: Topic) -> None:
@@ -256,9 +280,8 @@ async def test_what_is_not_signed_is_not_obeyed(
     with caplog.at_level(logging.WARNING):
         learner = await _learned(told)
     assert learner.lesson.forged == len(forged)
-    assert len([each for each in caplog.messages if "signature does not hold" in each]) == len(
-        forged
-    )
+    told_of = [each for each in caplog.messages if "signature does not hold" in each]
+    assert len(told_of) == len(forged)
     assert learner.desk.snapshots == plain.desk.snapshots
     assert _state(learner) == _state(plain)
 

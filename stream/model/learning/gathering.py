@@ -32,8 +32,8 @@ class Gathering:
 
     def __init__(self, partitions: int, known_to: int = 0) -> None:
         self._marks = [0] * partitions
-        self.live = [False] * partitions
-        """By partition: whether it is live, as of its latest watermark."""
+        self.adopts = [False] * partitions
+        """By partition: whether models take effect by *adopt* records, as of its latest watermark."""
         self.known_to = known_to
         self._ends: set[int] = set()
         self._orders: list[tuple[int, str, Order]] = []
@@ -47,8 +47,10 @@ class Gathering:
 
     def mark(self, watermark: Watermark) -> None:
         """Take a watermark in."""
-        self._marks[watermark.partition] = max(watermark.known_to, self._marks[watermark.partition])
-        self.live[watermark.partition] |= watermark.live
+        partition = watermark.partition
+        if watermark.known_to >= self._marks[partition]:  # else a former owner repeats it
+            self._marks[partition] = watermark.known_to
+            self.adopts[partition] = watermark.adopts
         if watermark.known_to > self.known_to:
             self._ends.add(watermark.known_to)
 

@@ -28,11 +28,14 @@ class Labelled(NamedTuple):
 
 
 class Watermark(NamedTuple):
-    """All labels of a partition known up to a time have come; `live` as of then."""
+    """All labels of a partition known up to a time have come.
+
+    `adopts`: models take effect there by *adopt* records, which the learner appends.
+    """
 
     partition: int
     known_to: int
-    live: bool
+    adopts: bool
 
 
 class _Label(msgspec.Struct):
@@ -56,7 +59,7 @@ class _Data(msgspec.Struct):
     vector: str = ""
     labels: list[_Label] = []
     known_to: datetime | None = None
-    live: bool = False
+    adopts: bool = False
 
 
 class _Envelope(msgspec.Struct):
@@ -89,7 +92,7 @@ def read_example(value: bytes) -> Example | Watermark:
         raise UnreadableExampleError(f"example: {error}") from None
     data = found.data
     if data.known_to is not None:
-        return Watermark(data.partition, int(data.known_to.timestamp()), data.live)
+        return Watermark(data.partition, int(data.known_to.timestamp()), data.adopts)
     if data.opened_at is None or data.labelled_at is None:
         raise UnreadableExampleError("example: expected the times opened_at and labelled_at")
     at, opened = int(data.labelled_at.timestamp()), int(data.opened_at.timestamp())

@@ -233,8 +233,6 @@ class Trainer:
         """Hold an older version."""
         number, at = snapshot.version, self.known_to
         try:
-            if snapshot.outcome != self.outcome.name:
-                raise UnreadableSnapshotError(f"snapshot: it is of {snapshot.outcome!r}")
             found = self._served(snapshot)
         except UnreadableSnapshotError as error:
             return Event("refused", at, f"not rolled back to version {number}: {error}", {})
@@ -370,6 +368,8 @@ class Trainer:
         self.held, self.obeyed = Held(**held) if held else None, state.get("obeyed", 0)
 
     def _served(self, snapshot: Snapshot) -> Serving:
+        if snapshot.outcome != self.outcome.name:
+            raise UnreadableSnapshotError(f"snapshot: it is of {snapshot.outcome!r}")
         found = learned(snapshot, self.outcome, self.basis, self._vectorizer)
         return Serving(found.theta, found.prior, found.calibrators)
 
