@@ -16,7 +16,7 @@ _EVENTS_EACH: Final = 12
 
 async def measure(bench: Bench) -> dict[str, Any]:
     """Figures of a process that has a core of its own, and one thread."""
-    customers = 150 if bench.quick else 1_500
+    customers = 150 if bench.quick else 1_000
     bench.tell(f"learning: {customers:,} customers, {customers * _EVENTS_EACH:,} touchpoints")
     settings = bench.settings("learning", learning={"enabled": True})
     process = await asyncio.create_subprocess_exec(

@@ -165,6 +165,7 @@ class Lesson:
         await self._desk.publish(taught.snapshots)
         versions = {name: trainer.version for name, trainer in self.school.trainers.items()}
         await self._desk.tell([(name, versions[name], event) for name, event in taught.events])
+        self.school.catch_up()
 
     async def _bring_into_force(self) -> None:
         """Live partitions are told of versions that they have not been told of."""

@@ -42,7 +42,7 @@ class Timer:
             self.next = min(self.next, ledger.learned_to + self._period + self._lag)
 
     def passes(self, now: int) -> bool:
-        """Say what the passing of time up to `now` asks for; True if the step must end first and wait.
+        """Say what the passing of time up to `now` asks for; True if the step must end first.
 
         A watermark is a due thing like a scoring: it moves the position, so that it is said once.
         """
@@ -54,6 +54,9 @@ class Timer:
             step.watermarks.append(Mark(len(step.scorings), known_to))
             ledger.known_to = known_to
             step.position = Position(step.position.offset, step.position.cursor + 1)
+            if self._keeps_step:
+                # The step ends, so that it goes out at once: the learner works while the lag passes.
+                return True
         if self._keeps_step:
             settled = (now - self._lag) // self._period * self._period
             if not ledger.learned_to:  # no label is older than the first touchpoint

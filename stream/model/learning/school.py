@@ -35,6 +35,11 @@ class School:
             if only is None or outcome.name in only
         }
 
+    def catch_up(self) -> None:
+        """Let the challengers learn what the champions have learned."""
+        for trainer in self.trainers.values():
+            trainer.catch_up()
+
     def train(self, period: Period) -> Taught:
         """Learn a period in all outcomes."""
         found = Taught([], [])

@@ -58,6 +58,10 @@ class Held(NamedTuple):
     means: dict[str, float]
 
 
+_WEIGHT: Final = "weight"
+_COUNT: Final = "count"
+
+
 class _Period(NamedTuple):
     """A period's labels as arrays."""
 
@@ -66,6 +70,15 @@ class _Period(NamedTuple):
     columns: Array
     offsets: Array
     prior: Array
+
+
+class _Shadow(NamedTuple):
+    """A period that the champion has learned, and the others have not."""
+
+    champion: str
+    days: float
+    period: _Period | None
+    losses: dict[str, float]
 
 
 class Trainer:
@@ -93,6 +106,7 @@ class Trainer:
         self._means = np.zeros(self.basis.features)
         self._rows = 0.0
         self._published: Serving | None = None
+        self._shadow: _Shadow | None = None
         self.held: Held | None = None
         """While it is, all goes on but publishing: nothing takes the held version's place."""
         self.obeyed = 0
@@ -107,9 +121,10 @@ class Trainer:
 
         Returns what is to be told, and whether a version is due.
         """
+        self.catch_up()
         days = (known_to - self.known_to) / _DAY if self.known_to else 0.0
-        for each in self.contenders.values():
-            each.forget(days)
+        champion = self.contest.champion
+        self.contenders[champion].forget(days)
         self.known_to = known_to
         events, asked = self._obey(orders)
         period, losses = None, dict[str, float]()
@@ -118,23 +133,43 @@ class Trainer:
             for label in period.labels:
                 name = str(label.partition)
                 self.positions[name] = max(self.positions.get(name, 0), label.sequence)
-            losses = self._learn(period)
-            events += self._score(period, days, losses)
+            losses = self._learn(period, [champion], champion)
+            events += self._score(period, days)
             events += self._promote(known_to)
+        self._shadow = _Shadow(champion, days, period, losses)
         if self.held is not None:
             return events, asked
         # What somebody asked for by name is not held against the version before.
         refused = self._refused(None if asked else period, known_to)
         return events + refused, (asked or bool(losses)) and not refused
 
+    def catch_up(self) -> None:
+        """Let the challengers learn what the champion has: in the shadow, once its version is on the way."""
+        shadow, self._shadow = self._shadow, None
+        if shadow is None:
+            return
+        others = [name for name in self.contenders if name != shadow.champion]
+        for name in others:
+            self.contenders[name].forget(shadow.days)
+        if shadow.period is not None and shadow.losses:
+            found = shadow.losses | self._learn(shadow.period, others, None)
+            weight, count = found.pop(_WEIGHT), found.pop(_COUNT)
+            self.contest.take(found, weight, int(count))
+
     def _period(self, labels: Sequence[Labelled]) -> _Period:
         x = thaw([label.vector for label in labels], self.basis.features)
         prior = self._terms.base + x @ self._terms.weights
         return _Period(labels, x, self.basis.expand(x), offsets(prior, self._shares), prior)
 
-    def _learn(self, period: _Period) -> dict[str, float]:
-        """Judge the contenders, then let them learn; their mean log-losses, empty without stage examples."""
-        sums = dict.fromkeys((*self.contenders, "prior"), 0.0)
+    def _learn(
+        self, period: _Period, names: Sequence[str], champion: str | None
+    ) -> dict[str, float]:
+        """Judge these contenders, the champion or all others, then let them learn.
+
+        Returns sums of their log-losses, with how much they weigh and how many stage examples there were;
+        empty without any.
+        """
+        sums = dict.fromkeys((*names, "prior"), 0.0)
         total, count = 0.0, 0
         for stage, weight in enumerate(self._weights):
             chosen = [
@@ -151,36 +186,37 @@ class Trainer:
                 np.full(len(mine), weight),
             )
             sums["prior"] += weight * _losses(rows.offset, occurred)
-            for name, each in self.contenders.items():
+            for name in names:
+                each = self.contenders[name]
                 log_odds = each.log_odds(stage, rows)
                 sums[name] += weight * _losses(each.calibrated(stage, log_odds), occurred)
-                self._calibrate(each, name, stage, mine, log_odds, rows)
+                speaks = name == champion and self.held is None  # held, another does
+                self._calibrate(each, stage, mine, log_odds, rows, speaks=speaks)
                 each.learn(stage, rows)
-            self.trained[stage] += len(mine)
+            if champion is not None:
+                self.trained[stage] += len(mine)
             total, count = total + weight * len(mine), count + len(mine)
-        if not count:
-            return {}
-        self.contest.take(sums, total, count)
-        return {name: loss / total for name, loss in sums.items()}
+        return sums | {_WEIGHT: total, _COUNT: float(count)} if count else {}
 
     def _calibrate(
         self,
         contender: Hazards,
-        name: str,
         stage: int,
         labels: Sequence[Labelled],
         log_odds: Array,
         rows: Rows,
+        *,
+        speaks: bool,
     ) -> None:
         """The champion's calibrators learn from what was said when the examples were opened, once it spoke."""
-        if name != self.contest.champion or self.held is not None:  # held, it is not who speaks
+        if not speaks:
             contender.calibrate(stage, log_odds, rows.occurred, rows.weight)
             return
         said = np.array([label.log_odds for label in labels])
         spoke = np.array([label.version > 0 for label in labels])
         contender.calibrate(stage, said[spoke], rows.occurred[spoke], rows.weight[spoke])
 
-    def _score(self, period: _Period, days: float, losses: dict[str, float]) -> list[Event]:
+    def _score(self, period: _Period, days: float) -> list[Event]:
         final = [n for n, each in enumerate(period.labels) if each.final]
         if not final:
             return []
@@ -192,7 +228,7 @@ class Trainer:
         y = (~occurred if sign < 0 else occurred).astype(float)
         given = np.array([period.labels[n].probability for n in final])
         prior = 1 / (1 + np.exp(-sign * period.prior[final]))
-        mean = self.scores.take(self.known_to, given, prior, y, losses)
+        mean = self.scores.take(self.known_to, given, prior, y, self.contest.losses())
         alarms = self.drift.watch_inputs(self.known_to, x, days)
         if mean is not None:
             alarms += self.drift.watch_loss(self.known_to, mean, len(final))
@@ -293,6 +329,8 @@ class Trainer:
 
     def snapshot(self, *, resume: bool = False) -> Snapshot:
         """The last version as it was published; with `resume`, all that starting again needs."""
+        if resume:
+            self.catch_up()
         serving = self._published
         stages = () if serving is None else self._stages(serving)
         metrics = self.scores.metrics()
