@@ -3,7 +3,8 @@
 All of a customer's examples are part of the state, so they change in the same atomic step; one vector is
 shared by all outcomes and stages. As bytes, little-endian, one after another:
 
-opened     when, in seconds since 1970 (u32), how many days' labels are given (u16), how many outcomes (u8)
+opened     when, in seconds since 1970 (u32), how many days' labels are given (u16), how many outcomes (u8),
+           what the features are (4 bytes)
 outcomes   per outcome what came since (u8, see `Pending.marks`), the length of what was predicted (u8),
            and that (see `Pending.predicted`)
 vector     its length (u16), and the frozen features (see `stream.model.frozen`)
@@ -18,7 +19,7 @@ OPEN = 255
 """Mark of an outcome that has not occurred since the example was opened."""
 DONE = 254
 """Mark of an outcome whose last label was given."""
-_HEAD = struct.Struct("<IHB")
+_HEAD = struct.Struct("<IHB4s")
 _SIZE = struct.Struct("<H")
 
 
@@ -29,7 +30,7 @@ class Pending:
     outcome, as bytes, what was predicted when the example was opened; of one that is done it is not kept.
     """
 
-    __slots__ = ("due", "given", "marks", "opened", "predicted", "vector")
+    __slots__ = ("due", "features", "given", "marks", "opened", "predicted", "vector")
 
     def __init__(self, opened: int, marks: bytearray) -> None:
         self.opened = opened
@@ -39,13 +40,15 @@ class Pending:
         self.marks = marks
         self.predicted: list[bytes] = [b""] * len(marks)
         self.vector = b""
+        self.features = bytes(4)
+        """The beginning of the hash of the list of features that the vector is of."""
 
 
 def pack(pending: Sequence[Pending]) -> bytes:
     """Examples as bytes."""
     parts = []
     for each in pending:
-        parts.append(_HEAD.pack(each.opened, each.given, len(each.marks)))
+        parts.append(_HEAD.pack(each.opened, each.given, len(each.marks), each.features))
         for mark, predicted in zip(each.marks, each.predicted, strict=True):
             kept = b"" if mark == DONE else predicted  # nobody asks for it any more
             parts += (bytes((mark, len(kept))), kept)
@@ -58,10 +61,10 @@ def unpack(data: bytes) -> list[Pending]:
     found = []
     at = 0
     while at < len(data):
-        opened, given, outcomes = _HEAD.unpack_from(data, at)
+        opened, given, outcomes, features = _HEAD.unpack_from(data, at)
         at += _HEAD.size
         each = Pending(opened, bytearray(outcomes))
-        each.given = given
+        each.given, each.features = given, features
         for number in range(outcomes):
             each.marks[number] = data[at]
             end = at + 2 + data[at + 1]

@@ -40,6 +40,8 @@ class Vectorizer:
             begin += size
         text = repr([(feature.name, feature.scale) for feature in declared])
         self.schema_hash = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        self.schema = bytes.fromhex(self.schema_hash)[:4]
+        """The hash's beginning, as examples carry it."""
         self.column: dict[str, int] = {feature.name: i for i, feature in enumerate(self.features)}
 
     def raw(self, snapshots: Sequence[bytes]) -> NDArray[np.float64]:

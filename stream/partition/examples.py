@@ -36,12 +36,13 @@ class ExampleRecords:
         self._outcomes = tuple(outcomes)
         self._ends = tuple(outcome.stage_ends for outcome in outcomes)
         self._features = features
+        self._schema = bytes.fromhex(features)[:4]
 
     def example(
         self, customer_id: str, labelled: Labelled, at: int, partition: int, sequence: int
     ) -> Output:
         """The record of an example's labels that are known since `at` (seconds since 1970)."""
-        pending = labelled.pending
+        pending = labelled.pending  # it may have been opened before types were added
         stages = ",".join(f"{label.place}:{label.stage}" for label in labelled.labels)
         data = Example(
             customer_id,
@@ -49,7 +50,7 @@ class ExampleRecords:
             _moment(at),
             partition,
             sequence,
-            self._features,
+            self._features if pending.features == self._schema else pending.features.hex(),
             b64encode(pending.vector).decode(),
             [self._label(label, pending) for label in labelled.labels],
         )

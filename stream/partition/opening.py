@@ -36,7 +36,7 @@ def fill(
         pending = scorings[number].opened
         if pending is None:
             continue
-        pending.vector = vector
+        pending.vector, pending.features = vector, vectorizer.schema
         begin = 0
         for place, count in enumerate(model.stage_counts):
             predicted = predict(

@@ -107,3 +107,25 @@ def test_silence_and_models_are_told_apart_from_events() -> None:
         assert since["silence"] < 0
     learned = next(each for each in told if each["model_version"] == 1)
     assert learned["since_last_change"]["model"] != 0
+
+
+def test_what_a_change_of_models_moved_is_not_the_next_touchpoints_doing() -> None:
+    """Minutes after a model came into force nothing is silence's: the touchpoint and the model moved all."""
+    moved = 0
+    for seed in range(12):
+        world = World(outcomes=OUTCOMES, rules=())
+        made = random_snapshot(OUTCOMES[0], world.pipeline.vectorizer, 1, seed)
+        world.pipelines.library.add(made)
+        world.send("ann", touchpoint(1, "ann", "purchase", START, value=7.5), START)
+        world.control(Kind.ADOPT, START + 60, what="model:purchase", version=1)
+        at = START + 120
+        world.send("ann", touchpoint(2, "ann", "web_visit", at), at)
+        asyncio.run(world.work())
+        for change in world.bodies(BAND_CHANGES):
+            since = change["since_last_change"]
+            if since is not None and change["outcome"] == "purchase":
+                moved += 1
+                # Two ways of computing the prior differ by rounding.
+                assert abs(exact(since["silence"])) <= 5
+                assert since["model"]
+    assert moved > 5

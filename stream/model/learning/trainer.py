@@ -20,6 +20,7 @@ from stream.model.frozen import thaw
 from stream.model.learning.contest import Contest
 from stream.model.learning.drift import Drift
 from stream.model.learning.hazards import Hazards, Rows, Serving, contenders
+from stream.model.learning.moving import moved
 from stream.model.learning.orders import Order
 from stream.model.learning.records import Labelled
 from stream.model.learning.scores import Scores
@@ -384,15 +385,21 @@ class Trainer:
             "rows": self._rows,
             "held": self.held and self.held._asdict(),
             "obeyed": self.obeyed,
+            "columns": list(self.basis.names),
+            "features": [feature.name for feature in self._vectorizer.features],
         }
 
     def resume(self, snapshot: Snapshot) -> None:
-        """Go on from a snapshot that was made with `resume`, as if never stopped."""
+        """Go on from a snapshot that was made with `resume`, as if never stopped.
+
+        Touchpoint types may have been added since: what was learned is kept.
+        """
         state = snapshot.resume
-        if state is None or snapshot.schema != self._vectorizer.schema_hash:
-            raise UnreadableSnapshotError(
-                "snapshot: expected one to resume from, of these features"
-            )
+        if state is None:
+            raise UnreadableSnapshotError("snapshot: expected one to resume from")
+        if snapshot.schema != self._vectorizer.schema_hash:
+            names = [feature.name for feature in self._vectorizer.features]
+            state = moved(state, self.basis.names, names)
         for name, each in self.contenders.items():
             each.resume(state["contenders"][name])
         self.contest.resume(state["contest"])

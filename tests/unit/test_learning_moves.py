@@ -1,0 +1,99 @@
+"""Touchpoint types may be added while an outcome is learned: nothing that was learned is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from schemas.decisions import Decisions
+from schemas.learning import Learning
+from schemas.outcomes import Outcome
+from schemas.types import TouchpointType, TypeRegistry
+from stream.features.layout import Layout
+from stream.features.vector import Vectorizer
+from stream.model.learned import Learned, log_odds_by
+from stream.model.learning.school import School
+from stream.model.learning.trainer import Trainer
+from stream.model.prior import prior_terms
+from stream.model.snapshot import Snapshot, decode_snapshot, encode_snapshot, learned
+from tests.support.learning import Class
+from tests.support.shop import Touch
+from tests.support.world import START, World, touchpoint
+
+DAY = 86_400
+OUTCOME = Outcome(name="purchase", horizon_days=7, types=("purchase",))
+ADDED = TouchpointType(name="app_open", family="app")
+
+
+async def _learned() -> tuple[World, Snapshot]:
+    world = World(outcomes=(OUTCOME,), rules=(), learning=Learning(every_days=2))
+    chance = np.random.default_rng(3)
+    touches: list[Touch] = []
+    for day in range(30):
+        for customer in range(8):
+            if chance.random() < 0.1 + customer / 16:
+                at = START + day * DAY + int(chance.integers(DAY))
+                name = f"c{customer}"
+                touches.append(Touch(at, name, touchpoint(len(touches), name, "purchase", at)))
+    world.history(sorted(touches))
+    learner = Class(world)
+    moving = True
+    while moving:
+        moving = await world.work_once()
+        moving = bool(await learner.learn()) or moving
+    await learner.keep()
+    return world, decode_snapshot(learner.desk.states[0])
+
+
+def _trainer(*types: TouchpointType) -> tuple[Vectorizer, Trainer]:
+    vectorizer = Vectorizer(Layout(TypeRegistry(types)))
+    decisions = Decisions(types=types, outcomes=(OUTCOME,), learning=Learning(every_days=2))
+    return vectorizer, School(vectorizer, decisions).trainers["purchase"]
+
+
+def _log_odds(vectorizer: Vectorizer, trainer: Trainer, made: Snapshot) -> list[int]:
+    """Of one busy customer, by the features' names."""
+    x = np.zeros((1, len(vectorizer.features)))
+    for name, value in (("purchase_30d", 0.7), ("purchase_freshness", 0.4), ("freshness", 0.4)):
+        x[0, vectorizer.column[name]] = value
+    found: Learned = learned(made, OUTCOME, trainer.basis, vectorizer)
+    terms = prior_terms(OUTCOME, vectorizer)
+    return log_odds_by([found], OUTCOME, terms, trainer.basis, x)
+
+
+async def test_a_learner_goes_on_over_more_types() -> None:
+    """After a type was added a learner has the same version, weights and uncertainty as before, by name."""
+    _, state = await _learned()
+    before, old = _trainer()
+    after, new = _trainer(ADDED)
+    old.resume(state)
+    new.resume(state)
+    assert before.schema_hash != after.schema_hash
+    assert new.version == old.version > 5
+    first, second = old.snapshot(resume=True), new.snapshot(resume=True)
+    assert first.means == second.means
+    assert _log_odds(before, old, first) == _log_odds(after, new, second)
+    again = decode_snapshot(encode_snapshot(second))
+    back = _trainer(ADDED)[1]
+    back.resume(again)
+    assert back.snapshot(resume=True) == second
+    spread = [each.stages[0].covariance().trace() for each in _bayes(old, new)]
+    columns = [old.basis.size, new.basis.size]
+    # Columns that nobody has seen keep the prior's variance of 1 each.
+    assert abs((spread[1] - spread[0]) - (columns[1] - columns[0])) < 1e-9
+
+
+def _bayes(*trainers: Trainer) -> list[Any]:
+    return [trainer.contenders["bayes-0.998"] for trainer in trainers]
+
+
+async def test_examples_of_other_features_are_marked() -> None:
+    """An example that was opened before types were added names the features it was frozen with."""
+    world, _ = await _learned()
+    pipeline = world.pipeline
+    state = next(iter(world.owners[0]._states.values()))
+    (first, *_) = state.examples()
+    assert first.features == pipeline.vectorizer.schema
+    other = Vectorizer(Layout(TypeRegistry((ADDED,))))
+    assert other.schema != first.features
