@@ -23,13 +23,14 @@ from stream.agents.lesson import Lesson, resume
 from stream.broker import reading
 from stream.broker.client import answering
 from stream.broker.topics import Topics
+from stream.errors import BrokerError
 from stream.features.vector import Vectorizer
 from stream.model.learning.school import School
 from stream.model.snapshot import Snapshot, UnreadableSnapshotError, decode_snapshot
 from stream.partition.control import Signer
 
 _MOST_RECORDS: Final = 5_000
-_KEEP_SECONDS: Final = 10.0
+_KEEP_SECONDS: Final = 30.0
 """How often what starting again needs is kept: it is large, and trained again in less than that."""
 _LOOK_MS: Final = 100
 
@@ -134,22 +135,33 @@ class Learner:
                 await put(batch)
                 fresh += await batch.done
             if fresh and loop.time() - kept >= _KEEP_SECONDS:
-                await self._desk.keep(lesson.states())
+                await self._keep(lesson)
                 kept, fresh = loop.time(), 0
         if fresh and not self.duties.changed:
+            await self._keep(lesson)
+
+    async def _keep(self, lesson: Lesson) -> None:
+        """Keep what starting again needs; without it, a learner starts again from an earlier state."""
+        try:
             await self._desk.keep(lesson.states())
+        except BrokerError as error:
+            logger.warning("model-states: what starting again needs was not kept: %s", error)
 
     async def _states(self) -> list[Snapshot]:
         """The latest states of all outcomes, as far as they can be read."""
-        found: list[Snapshot] = []
+        latest: dict[bytes, list[Any]] = {}
         topic = self._topics.model_states
         whole = await reading.bounds(self._reader, topic, self._partitions)
         async for _, records in reading.span(self._reader, topic, dict(enumerate(whole))):
-            for record in records:
-                try:
-                    found.append(decode_snapshot(record.value or b""))
-                except UnreadableSnapshotError as error:
-                    logger.warning("model-states, offset %d: %s", record.offset, error)
+            for record in records:  # megabytes each: of an outcome only the last two are kept
+                kept = latest.setdefault(record.key or b"", [])
+                kept[:] = [*kept[-1:], record]
+        found: list[Snapshot] = []
+        for record in (each for kept in latest.values() for each in kept):
+            try:
+                found.append(decode_snapshot(record.value or b""))
+            except UnreadableSnapshotError as error:
+                logger.warning("model-states, offset %d: %s", record.offset, error)
         return sorted(found, key=lambda each: each.known_s)
 
     async def _seek(self, offsets: dict[int, int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from schemas.home import home
 from stream.model.learning.gathering import Gathering, Period
 from stream.model.learning.orders import UnreadableOrderError, read_order
 from stream.model.learning.records import (
+    Example,
     UnreadableExampleError,
     Watermark,
     read_example,
@@ -116,13 +118,21 @@ class Lesson:
                 logger.warning("examples, partition %d: %s", partition, error)
                 continue
             if isinstance(found, Watermark):
-                self._gathering.mark(found)
-                self._marks.mark(partition, found.known_to, record.offset + 1)
+                if found.partition == partition:
+                    self._gathering.mark(found)
+                    self._marks.mark(partition, found.known_to, record.offset + 1)
             elif found.features != self._features:
                 self._warn_of_features()
             else:
-                for name, labelled in found.labels.items():
-                    self._gathering.label(name.rpartition(":")[0], labelled)
+                self._labels(found)
+
+    def _labels(self, example: Example) -> None:
+        for name, labelled in example.labels.items():
+            outcome = name.rpartition(":")[0]
+            trainer = self.school.trainers.get(outcome)
+            # Labels of a horizon or of stages that the outcome had before say something else.
+            if trainer is not None and trainer.asks_for(labelled):
+                self._gathering.label(outcome, labelled)
 
     def _order(self, partition: int, record: Any) -> None:
         """Take in what somebody tells a learner; what is not signed for this partition is not obeyed."""
@@ -161,11 +171,12 @@ class Lesson:
         return count
 
     async def _period(self, period: Period) -> None:
-        taught = self.school.train(period)
+        # In a thread: the learner must stay a member of its group meanwhile.
+        taught = await asyncio.to_thread(self.school.train, period)
         await self._desk.publish(taught.snapshots)
         versions = {name: trainer.version for name, trainer in self.school.trainers.items()}
         await self._desk.tell([(name, versions[name], event) for name, event in taught.events])
-        self.school.catch_up()
+        await asyncio.to_thread(self.school.catch_up)
 
     async def _bring_into_force(self) -> None:
         """Live partitions are told of versions that they have not been told of."""
@@ -191,13 +202,14 @@ class Lesson:
 def resume(school: School, states: Sequence[Snapshot]) -> dict[int, int]:
     """Let trainers go on from states; from which offset of `examples` on to read, by partition."""
     offsets: list[dict[str, int]] = []
-    for name, trainer in school.trainers.items():
+    for name, trainer in list(school.trainers.items()):
         mine = [each for each in states if each.outcome == name]
         try:
             if mine:
                 trainer.resume(mine[-1])
-        except (UnreadableSnapshotError, KeyError, ValueError) as error:
+        except (UnreadableSnapshotError, KeyError, TypeError, ValueError) as error:
             logger.warning("model-states: %s begins anew: %s", name, error)
+            school.begin_anew(name, mine[-1].version)
             mine = []
         offsets.append((mine[-1].resume or {})["offsets"] if mine else {})
     shared = set.intersection(*(set(each) for each in offsets)) if offsets else set()

@@ -13,6 +13,7 @@ those outputs were acknowledged. docs/adr/0002 says why this is right, and how i
 from __future__ import annotations
 
 import asyncio
+import logging
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ from stream.partition.outputs import Output
 from stream.partition.step import MOST_CUSTOMERS, Entry, Step
 from stream.pipeline import Pipeline, Pipelines, turned
 from stream.store.port import Change, Store, Write
+
+logger = logging.getLogger("bandshift.worker")
 
 _DUES_READ: Final = 2_000
 _LOOK_AHEAD: Final = 3_600
@@ -174,9 +177,9 @@ class Owner:
         if not self._pipeline.fits(self._ledger):
             raise LogLostError(
                 f"partition {self.partition}: its states were made with other outcomes or types "
-                "than the decisions in force have",
-                "use the outcomes and types of the running deployment (types may be added), "
-                "or replay the log into a new namespace",
+                "than the decisions in force have, or by another release",
+                "use the outcomes and types of the running deployment (types may be added); after an upgrade "
+                "empty this namespace's keys in Redis: workers make the states again from the log",
             )
         types = self._pipeline.vectorizer.layout.types
         self._ledger.types, self._ledger.states = types, self._pipeline.states(types)
@@ -243,17 +246,31 @@ class Owner:
                 await self._parts.store.hold(self.partition, self._claim, self._position)
                 return ()
         if self._waits:
+            for name in pipeline.learning_names:
+                self._say_if_unreadable(name, library.newest(name, self._waits))
             pipeline.settle(ledger, self._waits)
             self._waits = 0
         for number, entry in enumerate(entries):
             adopted = pipeline.adopted_by(entry.parsed)
-            if adopted is not None and not library.has(*adopted):
+            if adopted is not None and library.has(*adopted):
+                self._say_if_unreadable(*adopted)
+            elif adopted is not None:
                 if number:
                     return entries[:number]
                 if self._parts.arrivals is not None:
                     await self._parts.arrivals.until(partial(library.has, *adopted), _WAIT_SECONDS)
                 return entries[:1] if library.has(*adopted) else ()
         return entries
+
+    def _say_if_unreadable(self, outcome: str, version: int) -> None:
+        if version and not self._pipeline.models.readable(outcome, version):
+            logger.warning(
+                "partition %d: version %d of the model of %s cannot be read with the decisions in force: "
+                "the one before stays",
+                self.partition,
+                version,
+                outcome,
+            )
 
     async def _step(self, entries: Sequence[Entry]) -> tuple[int, bool]:
         """One step over the next entries: how many of them are done, and whether others decide from here on."""

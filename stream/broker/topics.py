@@ -7,7 +7,13 @@ from typing import Final
 
 _FOREVER: Final = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete"}
 _WEEK: Final = {"retention.ms": str(7 * 24 * 3600 * 1000), "cleanup.policy": "delete"}
-_LATEST: Final = {"cleanup.policy": "compact"}
+_LATEST: Final = {
+    "cleanup.policy": "compact",
+    # Kafka compacts closed segments only, of 1 GB by default; a learner reads all that is left when it starts.
+    "segment.bytes": str(64 << 20),
+    "segment.ms": str(3600 * 1000),
+    "min.cleanable.dirty.ratio": "0.1",
+}
 LIVE_CLOCK: Final = "LogAppendTime"
 HISTORY_CLOCK: Final = "CreateTime"
 CLOCK: Final = "message.timestamp.type"

@@ -159,7 +159,7 @@ def _rhythm(layout: Layout, wanted: Numbers) -> Compute:
 
 def _rhythms(rows: Rows) -> Rows:
     first, purchases, first_purchase, last_purchase, at = rows.T
-    tenure = np.where(first > 0, at // DAY - first // DAY, 0.0)
+    tenure = np.where(first > 0, np.maximum(0.0, at // DAY - first // DAY), 0.0)
     gaps = np.maximum(purchases - 1, 0)
     mean = np.divide(
         last_purchase - first_purchase, gaps * DAY, out=np.zeros_like(at), where=gaps > 0

@@ -27,6 +27,13 @@ def freeze(matrix: NDArray[np.float64]) -> list[bytes]:
     return found
 
 
+def fits(vector: bytes, features: int) -> bool:
+    """Whether bytes are a vector of so many features."""
+    width = (features + 7) // 8
+    bits = int.from_bytes(vector[:width], "little")
+    return len(vector) == width + 2 * bits.bit_count() and bits < 1 << features
+
+
 def thaw(vectors: Sequence[bytes], features: int) -> NDArray[np.float64]:
     """The matrix (n, features) of frozen vectors. Raises ValueError for bytes that are none."""
     width = (features + 7) // 8

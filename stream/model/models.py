@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import numpy as np
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from schemas.outcomes import Outcome
@@ -17,10 +17,18 @@ from stream.model.learned import Learned, LearnedModel, log_odds_by, nothing
 from stream.model.linear import LinearModel
 from stream.model.prior import prior, prior_terms
 from stream.model.reasons import Reasons
-from stream.model.snapshot import Snapshot, UnreadableSnapshotError, learned
+from stream.model.snapshot import (
+    Snapshot,
+    UnreadableSnapshotError,
+    learned,
+    pack_snapshot,
+    unpack_snapshot,
+)
 
 Model = LinearModel | LearnedModel
 _MOST_MADE: Final = 64
+_MOST_KEPT: Final = 1_024
+"""Versions that are ready to score with; others are made ready again when somebody asks for them."""
 
 
 class UnknownVersionError(LookupError):
@@ -31,7 +39,8 @@ class Library:
     """The snapshots of all outcomes, by version, and how far their learners have come."""
 
     def __init__(self) -> None:
-        self._by_version: dict[tuple[str, int], Snapshot] = {}
+        self._by_version: dict[tuple[str, int], bytes] = {}
+        """Packed: a year of hourly versions of three outcomes would take gigabytes as objects."""
         self._known: dict[str, list[tuple[int, int]]] = {}
         self._progress: dict[str, int] = {}
         self._spoiled: set[tuple[str, int]] = set()
@@ -40,7 +49,7 @@ class Library:
         """Take a snapshot in; in the order in which its learner made them. Repeated ones change nothing."""
         name, at = snapshot.outcome, snapshot.known_s
         if snapshot.version and (name, snapshot.version) not in self._by_version:
-            self._by_version[name, snapshot.version] = replace(snapshot, metrics={}, resume=None)
+            self._by_version[name, snapshot.version] = pack_snapshot(snapshot)
             self._known.setdefault(name, []).append((at, snapshot.version))
             self._known[name].sort()
         self._progress[name] = max(self._progress.get(name, 0), at)
@@ -62,7 +71,7 @@ class Library:
         found = self._by_version.get((outcome, version))
         if found is None:
             raise UnknownVersionError(f"model of {outcome}: version {version} is not known here")
-        return found
+        return unpack_snapshot(found)
 
     def progress(self, outcomes: Sequence[str]) -> int:
         """Up to when all of these outcomes' learners have seen all labels."""
@@ -105,25 +114,26 @@ class Models:
     def readable(self, outcome: str, version: int) -> bool:
         """Whether a version that the library has fits these outcomes and features."""
         place = next((n for n, each in enumerate(self._outcomes) if each.name == outcome), None)
-        if place is None:
-            return False
-        try:
-            self._learned(place, version)
-        except UnreadableSnapshotError:
-            return False
-        return True
+        return place is not None and self._learned(place, version).version == version
 
     def _learned(self, place: int, version: int) -> Learned:
+        """A version; the prior in place of one that is of other stages or features, as after an adoption."""
         found = self._kept.get((place, version))
         if found is None:
             outcome, basis = self._outcomes[place], self._bases[place]
+            found = nothing(basis, outcome)
             if version:
-                snapshot = self.library.get(outcome.name, version)
-                found = learned(snapshot, outcome, basis, self._vectorizer)
-            else:
-                found = nothing(basis, outcome)
+                with suppress(UnreadableSnapshotError):
+                    found = self._read(place, version)
+            while len(self._kept) >= _MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
             self._kept[place, version] = found
         return found
+
+    def _read(self, place: int, version: int) -> Learned:
+        outcome = self._outcomes[place]
+        snapshot = self.library.get(outcome.name, version)
+        return learned(snapshot, outcome, self._bases[place], self._vectorizer)
 
     def log_odds(
         self, place: int, versions: Sequence[int], matrix: NDArray[np.float64]

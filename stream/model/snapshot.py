@@ -5,6 +5,7 @@ The same record with `resume` filled in is what a learner starts again from.
 
 from __future__ import annotations
 
+import zlib
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -97,6 +98,19 @@ def decode_snapshot(data: bytes) -> Snapshot:
     if found.checksum != _checksum(found):
         raise UnreadableSnapshotError("snapshot: its checksum does not hold")
     return found
+
+
+def pack_snapshot(snapshot: Snapshot) -> bytes:
+    """What scoring needs of it, small."""
+    bare = msgspec.structs.replace(
+        snapshot, metrics={}, resume=None, features=(), positions={}, checksum=""
+    )
+    return zlib.compress(_encode(bare), 1)
+
+
+def unpack_snapshot(data: bytes) -> Snapshot:
+    """What `pack_snapshot` packed."""
+    return _decode(zlib.decompress(data))
 
 
 def learned(snapshot: Snapshot, outcome: Outcome, basis: Basis, vectorizer: Vectorizer) -> Learned:

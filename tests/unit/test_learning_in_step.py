@@ -25,8 +25,9 @@ OUTCOMES = (
 
 
 def _log(days: int = 36, customers: int = 14) -> list[Touch]:
-    """Customers who buy at rates of their own, and are written to."""
+    """Customers who buy at rates of their own, and are written to; the days of two of them begin at midnight."""
     chance = Random(7)
+    names = ["k660827", "k718464", *(f"c{number}" for number in range(2, customers))]
     rates = [chance.uniform(0.02, 0.5) for _ in range(customers)]
     found: list[Touch] = []
     for day in range(days):
@@ -34,8 +35,8 @@ def _log(days: int = 36, customers: int = 14) -> list[Touch]:
             for kind in ("purchase", "email_open"):
                 if chance.random() < rate:
                     at = START + day * DAY + chance.randrange(DAY)
-                    value = touchpoint(len(found), f"c{number}", kind, at, value=9.5)
-                    found.append(Touch(f"c{number}", at * 1000, value))
+                    value = touchpoint(len(found), names[number], kind, at, value=9.5)
+                    found.append(Touch(names[number], at * 1000, value))
     return sorted(found, key=lambda touch: touch.at)
 
 
@@ -88,6 +89,19 @@ async def test_kills_change_nothing(seed: int) -> None:
     assert await calm.digest() == await wild.digest()
     assert _weights(first) == _weights(second)
     assert set(first.desk.snapshots) == set(second.desk.snapshots)
+
+
+@pytest.mark.parametrize("most", [1, 3, 10])
+async def test_reading_by_few_learns_the_same(most: int) -> None:
+    """Recorded examples lead to the same weights however they are read, labels at a period's very end included."""
+    world = _world()
+    whole = await _learned(world)
+    again = Class(world)
+    while await again.learn(lambda: most) or not again.read_all:
+        pass
+    assert _weights(again) == _weights(whole)
+    ends = {each["labelled_at"] for each in world.bodies(EXAMPLES) if "labelled_at" in each}
+    assert any(end.endswith("T00:00:00Z") for end in ends)
 
 
 async def test_evaluation_makes_the_same_examples() -> None:

@@ -11,12 +11,16 @@ from schemas.learning import Learning
 from schemas.outcomes import Outcome
 from schemas.types import TouchpointType, TypeRegistry
 from stream.features.layout import Layout
+from stream.features.state import CustomerState
 from stream.features.vector import Vectorizer
 from stream.model.learned import Learned, log_odds_by
 from stream.model.learning.school import School
 from stream.model.learning.trainer import Trainer
 from stream.model.prior import prior_terms
 from stream.model.snapshot import Snapshot, decode_snapshot, encode_snapshot, learned
+from stream.partition.control import Kind
+from stream.partition.outputs import SCORES
+from tests.support.learned import random_snapshot
 from tests.support.learning import Class
 from tests.support.shop import Touch
 from tests.support.world import START, World, touchpoint
@@ -97,3 +101,29 @@ async def test_examples_of_other_features_are_marked() -> None:
     assert first.features == pipeline.vectorizer.schema
     other = Vectorizer(Layout(TypeRegistry((ADDED,))))
     assert other.schema != first.features
+
+
+async def test_a_version_of_other_stages_leaves_the_prior_in_force() -> None:
+    """After an outcome's horizon was changed by adoption, versions of the old one score no more, and nothing stops."""
+    world = World(outcomes=(OUTCOME,), rules=())
+    world.pipelines.library.add(random_snapshot(OUTCOME, world.pipeline.vectorizer, 1, 5))
+    world.send("ann", touchpoint(1, "ann", "purchase", START), START)
+    world.control(Kind.ADOPT, START + 60, "model:purchase", 1)
+    world.send("ann", touchpoint(2, "ann", "web_visit", START + 120), START + 120)
+    longer = OUTCOME.model_copy(update={"horizon_days": 28})
+    text = Decisions(outcomes=(longer,)).text
+    world.control(Kind.ADOPT, START + 180, "settings", 7, text)
+    world.send("ann", touchpoint(3, "ann", "web_visit", START + 240), START + 240)
+    await world.work()
+    bases = [each["scores"][0]["basis"] for each in world.bodies(SCORES)]
+    assert bases == ["prior", "learned", "prior"]
+
+
+def test_features_are_finite_where_producers_clocks_run_ahead() -> None:
+    """A first touchpoint that lies ahead of the log's clock, across the edge of a day, gives finite features."""
+    vectorizer = Vectorizer(Layout(TypeRegistry()))
+    state = CustomerState("ann", vectorizer.layout, 1)
+    edge = (START // DAY + 1) * DAY
+    state.advance(edge - 100)
+    state.add(1, 0, 1, edge + 100, 1_000)
+    assert np.isfinite(vectorizer.matrix(vectorizer.raw([state.snapshot()]))).all()

@@ -47,8 +47,10 @@ class Drift:
         if count < _ENOUGH:
             return []
         before = self._adwin.estimation
-        self._means = [*self._means, mean][-_KEPT:]
+        self._means.append(mean)
         self._adwin.update(mean)
+        if len(self._means) >= 2 * _KEPT:  # what a restart is shown must be what this one has seen
+            self._show(self._means[-_KEPT:])
         if not self._adwin.drift_detected or self._adwin.estimation <= before:
             return []
         text = f"log-loss rose to {self._adwin.estimation:.4f}, it was {before:.4f}"
@@ -115,8 +117,11 @@ class Drift:
         self._square = np.array(state["square"])
         self._rows, self._days = state["rows"], state["days"]
         self._quiet = dict(state["quiet"])
-        self._adwin = _adwin()
-        for mean in self._means:
+        self._show(self._means)
+
+    def _show(self, means: list[float]) -> None:
+        self._means, self._adwin = list(means), _adwin()
+        for mean in means:
             self._adwin.update(mean)
 
 

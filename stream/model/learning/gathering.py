@@ -41,7 +41,7 @@ class Gathering:
 
     def label(self, outcome: str, labelled: Labelled) -> None:
         """Take a label in; one that came before changes nothing."""
-        if labelled.labelled_at > self.known_to:
+        if labelled.labelled_at >= self.known_to:
             same_time = self._waiting[labelled.labelled_at]
             same_time.setdefault(outcome, {})[labelled.identity, labelled.stage] = labelled
 
@@ -67,7 +67,7 @@ class Gathering:
         least = min(self._marks)
         for end in sorted(each for each in self._ends if each <= least):
             labels: dict[str, list[Labelled]] = defaultdict(list)
-            for at in sorted(each for each in self._waiting if each <= end):
+            for at in sorted(each for each in self._waiting if each < end):
                 for outcome, found in self._waiting.pop(at).items():
                     labels[outcome] += found.values()
             self._ends.discard(end)

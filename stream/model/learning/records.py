@@ -25,6 +25,8 @@ class Labelled(NamedTuple):
     version: int
     partition: int
     sequence: int
+    horizon_days: int
+    end_day: int
 
 
 class Watermark(NamedTuple):
@@ -42,6 +44,7 @@ class _Label(msgspec.Struct):
     outcome: str
     horizon_days: int
     stage: int
+    end_day: int
     at_risk: bool
     occurred: bool
     final: bool
@@ -96,7 +99,10 @@ def read_example(value: bytes) -> Example | Watermark:
     if data.opened_at is None or data.labelled_at is None:
         raise UnreadableExampleError("example: expected the times opened_at and labelled_at")
     at, opened = int(data.labelled_at.timestamp()), int(data.opened_at.timestamp())
-    vector = b64decode(data.vector)
+    try:
+        vector = b64decode(data.vector, validate=True)
+    except ValueError as error:
+        raise UnreadableExampleError(f"example: vector: {error}") from None
     labels = {
         f"{label.outcome}:{label.stage}": Labelled(
             at,
@@ -112,6 +118,8 @@ def read_example(value: bytes) -> Example | Watermark:
             label.model_version,
             data.partition,
             data.sequence,
+            label.horizon_days,
+            label.end_day,
         )
         for label in data.labels
     }

@@ -28,12 +28,20 @@ class School:
     def __init__(
         self, vectorizer: Vectorizer, decisions: Decisions, only: Sequence[str] | None = None
     ) -> None:
-        learning = decisions.learning or Learning()
+        self._vectorizer = vectorizer
+        self._learning = decisions.learning or Learning()
         self.trainers = {
-            outcome.name: Trainer(outcome, vectorizer, learning)
+            outcome.name: Trainer(outcome, vectorizer, self._learning)
             for outcome in decisions.outcomes
             if only is None or outcome.name in only
         }
+
+    def begin_anew(self, name: str, version: int) -> None:
+        """Forget what was learned of an outcome; its versions go on after the last one."""
+        trainer = Trainer(self.trainers[name].outcome, self._vectorizer, self._learning)
+        trainer.version = version
+        trainer.speaks_from = version + 1
+        self.trainers[name] = trainer
 
     def catch_up(self) -> None:
         """Let the challengers learn what the champions have learned."""

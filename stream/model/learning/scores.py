@@ -64,7 +64,9 @@ class Scores:
         point = {"at": at, "count": n, "positives": int(y.sum())}
         self.course.append(point | {name: loss / n for name, loss in losses.items()} | stages)
         if len(self.course) > _POINTS:
-            self.course = [_merged(*pair) for pair in zip(*[iter(self.course)] * 2, strict=False)]
+            *older, newest = self.course
+            self.course = [_merged(*pair) for pair in zip(*[iter(older)] * 2, strict=True)]
+            self.course.append(newest)
         return losses["champion"] / n
 
     def metrics(self) -> dict[str, Any]:

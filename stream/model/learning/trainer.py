@@ -16,7 +16,7 @@ from schemas.learning import Learning
 from schemas.outcomes import Outcome
 from stream.features.vector import Vectorizer
 from stream.model.basis import Basis
-from stream.model.frozen import thaw
+from stream.model.frozen import fits, thaw
 from stream.model.learning.contest import Contest
 from stream.model.learning.drift import Drift
 from stream.model.learning.hazards import Hazards, Rows, Serving, contenders
@@ -110,8 +110,17 @@ class Trainer:
         self._shadow: _Shadow | None = None
         self.held: Held | None = None
         """While it is, all goes on but publishing: nothing takes the held version's place."""
+        self.speaks_from = 1
+        """The first version of the present champion: scores of earlier ones say nothing of how it is to be read."""
         self.obeyed = 0
         """The number of the last order that was obeyed."""
+
+    def asks_for(self, label: Labelled) -> bool:
+        """Whether a label is of this outcome's horizon and stages, and its vector whole."""
+        if label.horizon_days != self.outcome.horizon_days or label.stage >= len(self._bounds):
+            return False
+        ends = label.end_day == self._bounds[label.stage][1]
+        return ends and fits(label.vector, self.basis.features)
 
     # -- a period ----------------------------------------------------------------------------------------
 
@@ -138,6 +147,10 @@ class Trainer:
             events += self._score(period, days)
             events += self._promote(known_to)
         self._shadow = _Shadow(champion, days, period, losses)
+        if (
+            self.contest.champion != champion
+        ):  # it must have learned what its version is said to know
+            self.catch_up()
         if self.held is not None:
             return events, asked
         # What somebody asked for by name is not held against the version before.
@@ -214,7 +227,7 @@ class Trainer:
             contender.calibrate(stage, log_odds, rows.occurred, rows.weight)
             return
         said = np.array([label.log_odds for label in labels])
-        spoke = np.array([label.version > 0 for label in labels])
+        spoke = np.array([label.version >= self.speaks_from for label in labels])
         contender.calibrate(stage, said[spoke], rows.occurred[spoke], rows.weight[spoke])
 
     def _score(self, period: _Period, days: float) -> list[Event]:
@@ -246,6 +259,7 @@ class Trainer:
         """Make a challenger the champion."""
         was, losses = self.contest.champion, self.contest.losses()
         self.contest.promote(name)
+        self.speaks_from = self.version + 1
         text = f"{name} is champion in place of {was}"
         if name in losses:
             text += f": log-loss {losses[name]:.4f} against {losses[was]:.4f} per stage example"
@@ -284,6 +298,7 @@ class Trainer:
         if name not in self.contenders:
             return Event("refused", at, f"not promoted: there is no contender {name!r}", {})
         self.held = None
+        self.speaks_from = self.version + 1
         if name != self.contest.champion:
             return self.promote(name, at)
         text = f"{name} stays champion"
@@ -385,6 +400,7 @@ class Trainer:
             "rows": self._rows,
             "held": self.held and self.held._asdict(),
             "obeyed": self.obeyed,
+            "speaks_from": self.speaks_from,
             "columns": list(self.basis.names),
             "features": [feature.name for feature in self._vectorizer.features],
         }
@@ -411,6 +427,7 @@ class Trainer:
         self._published = self._served(snapshot) if snapshot.stages else None
         held = state.get("held")
         self.held, self.obeyed = Held(**held) if held else None, state.get("obeyed", 0)
+        self.speaks_from = state.get("speaks_from", 1)
 
     def _served(self, snapshot: Snapshot) -> Serving:
         if snapshot.outcome != self.outcome.name:
