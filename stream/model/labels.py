@@ -113,6 +113,8 @@ class Schedule:
             return []
         found, kept, matures = [], [], NEVER
         for pending in state.examples():
+            if not pending.due:
+                pending.due = self._next(pending)
             if pending.due <= now:
                 labels = self._labels(pending, now)
                 if labels:

@@ -51,7 +51,7 @@ async def _say_time(at: Space, known_to: int) -> None:
     """Every partition has told all labels known up to then."""
     async with client.producer(at.settings.kafka) as producer:
         for number in range(PARTITIONS):
-            mark = watermark(number, known_to, 0, live=False)
+            mark = watermark(number, known_to, 0, adopts=False)
             await producer.send_and_wait(at.topics.examples, mark.value, mark.key, partition=number)
 
 

@@ -10,6 +10,7 @@ import pytest
 from schemas.learning import Learning
 from schemas.outcomes import Outcome
 from schemas.types import TypeRegistry
+from stream.features.codec import decode, encode
 from stream.features.grid import DAY, HOUR, NEVER
 from stream.features.layout import Layout
 from stream.features.state import CustomerState
@@ -231,3 +232,20 @@ def test_an_example_opened_inside_a_day_matures_a_whole_number_of_days_later() -
     assert followed.schedule.mature(followed.state) == []
     assert [label.occurred for label in followed.labels(3.25)] == [False]
     assert [label.occurred for label in followed.labels(8.25)] == [True]
+
+
+def test_a_state_that_was_stored_meanwhile_is_the_same() -> None:
+    """Storing a state between two labels changes no byte of what it is stored as later."""
+
+    def lived(*, stored: bool) -> bytes:
+        found = Followed(MONTH)
+        for day in range(20):
+            found.advance(day)
+            found.schedule.mature(found.state)
+            if stored:
+                (found.state,) = decode([("ann", encode(found.state))], LAYOUT, 1)
+            if day % 5 == 0:
+                found.schedule.open(found.state)
+        return encode(found.state)
+
+    assert lived(stored=True) == lived(stored=False)
