@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -13,9 +14,13 @@ from zlib import crc32
 import pytest
 
 from schemas.learning import Learning
+from stream import app
+from stream.agents.lesson import Lesson
 from stream.evaluation.driver import Driver, Touch
-from stream.model.learning.trainer import Trainer
+from stream.model.learning.school import School
+from stream.model.learning.trainer import Event, Trainer
 from stream.model.snapshot import Snapshot, decode_snapshot
+from stream.partition.control import Signer
 from stream.partition.outputs import BAND_CHANGES, EXAMPLES
 from stream.partition.step import Step
 from stream.settings import Settings
@@ -91,6 +96,39 @@ def _evaluated(
     return found, driver.school.trainers
 
 
+class _Nowhere:
+    """A desk on which nothing is kept."""
+
+    async def publish(self, snapshots: Sequence[Snapshot]) -> None:
+        pass
+
+    async def tell(self, events: Sequence[tuple[str, int, Event]]) -> None:
+        pass
+
+    async def adopt(self, partition: int, outcome: str, version: int) -> None:
+        pass
+
+    async def keep(self, snapshots: Sequence[Snapshot]) -> None:
+        pass
+
+
+async def _learned_again(at: Space, models: dict[tuple[str, int], Snapshot]) -> None:
+    """A new learner over the recorded examples ends with the weights that were published last."""
+    decisions = at.settings.decisions
+    vectorizer = app.pipelines(at.settings, at.topics, PARTITIONS).get("").vectorizer
+    school = School(vectorizer, decisions)
+    signer = Signer(b"", at.topics.examples)
+    lesson = Lesson(school, vectorizer.schema_hash, PARTITIONS, _Nowhere(), signer)
+    for record in await at.read(EXAMPLES):
+        number = json.loads(record.value or b"")["data"]["partition"]
+        lesson.take(number, [record])
+    await lesson.teach()
+    for name, trainer in school.trainers.items():
+        last = max(version for outcome, version in models if outcome == name)
+        assert trainer.version == last
+        assert trainer.snapshot().stages == models[name, last].stages
+
+
 @pytest.mark.timeout(500)
 async def test_kills_leave_the_same_weights_and_an_evaluation_has_the_same_examples(
     live_settings: MakeSettings, log: tuple[ShopTouch, ...], tmp_path: Path
@@ -106,7 +144,9 @@ async def test_kills_leave_the_same_weights_and_an_evaluation_has_the_same_examp
             await run(at, records, tmp_path)
             examples = unique(await at.read(EXAMPLES))
             changes = unique(await at.read(BAND_CHANGES))
-            results.append((await at.digest(), await _models(at), examples, changes))
+            models = await _models(at)
+            results.append((await at.digest(), models, examples, changes))
+            await _learned_again(at, models)
     calm, killed = results
     assert len(calm[1]) > 30
     for number, what in enumerate(("states", "models", "examples", "band changes")):

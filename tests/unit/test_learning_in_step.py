@@ -144,3 +144,9 @@ async def test_live_versions_come_by_adopt_records() -> None:
     assert adopted[0] >= before
     assert len(adopted) > 3
     assert len(adopted) < 24 * 4
+    again = Class(world)
+    while await again.learn(lambda: 7) or not again.read_all:
+        pass
+    assert _weights(again) == _weights(learner), (
+        "a learner that starts again comes to the same weights"
+    )
