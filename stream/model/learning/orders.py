@@ -16,6 +16,14 @@ class UnreadableOrderError(ValueError):
     """The body of a signed record asks for nothing that a learner could do."""
 
 
+class Held(NamedTuple):
+    """An older version that is in force again: its number then, and whose weights they were."""
+
+    version: int
+    champion: str
+    means: dict[str, float]
+
+
 class Order(NamedTuple):
     """`restore` a version, or else make a contender of this name champion: `promote`.
 

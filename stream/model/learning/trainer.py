@@ -16,12 +16,13 @@ from schemas.learning import Learning
 from schemas.outcomes import Outcome
 from stream.features.vector import Vectorizer
 from stream.model.basis import Basis
-from stream.model.frozen import fits, thaw
+from stream.model.frozen import fits
 from stream.model.learning.contest import Contest
 from stream.model.learning.drift import Drift
 from stream.model.learning.hazards import Hazards, Rows, Serving, contenders
+from stream.model.learning.lessons import Labels, losses
 from stream.model.learning.moving import moved
-from stream.model.learning.orders import Order
+from stream.model.learning.orders import Held, Order
 from stream.model.learning.records import Labelled
 from stream.model.learning.scores import Scores
 from stream.model.linear import LEARNED
@@ -34,7 +35,7 @@ from stream.model.snapshot import (
     learned,
     moment,
 )
-from stream.model.stages import bounds, offsets, shares
+from stream.model.stages import bounds, shares
 
 Array = NDArray[np.float64]
 _DAY: Final = 86_400
@@ -51,26 +52,8 @@ class Event(NamedTuple):
     details: dict[str, Any]
 
 
-class Held(NamedTuple):
-    """An older version that is in force again: its number then, and whose weights they were."""
-
-    version: int
-    champion: str
-    means: dict[str, float]
-
-
 _WEIGHT: Final = "weight"
 _COUNT: Final = "count"
-
-
-class _Period(NamedTuple):
-    """A period's labels as arrays."""
-
-    labels: Sequence[Labelled]
-    x: Array
-    columns: Array
-    offsets: Array
-    prior: Array
 
 
 class _Shadow(NamedTuple):
@@ -78,7 +61,7 @@ class _Shadow(NamedTuple):
 
     champion: str
     days: float
-    period: _Period | None
+    period: Labels | None
     losses: dict[str, float]
 
 
@@ -139,7 +122,7 @@ class Trainer:
         events, asked = self._obey(orders)
         period, losses = None, dict[str, float]()
         if labels:
-            period = self._period(sorted(labels, key=lambda each: each[:2]))
+            period = Labels.of(labels, self.basis, self._terms, self._shares)
             for label in period.labels:
                 name = str(label.partition)
                 self.positions[name] = max(self.positions.get(name, 0), label.sequence)
@@ -170,13 +153,8 @@ class Trainer:
             weight, count = found.pop(_WEIGHT), found.pop(_COUNT)
             self.contest.take(found, weight, int(count))
 
-    def _period(self, labels: Sequence[Labelled]) -> _Period:
-        x = thaw([label.vector for label in labels], self.basis.features)
-        prior = self._terms.base + x @ self._terms.weights
-        return _Period(labels, x, self.basis.expand(x), offsets(prior, self._shares), prior)
-
     def _learn(
-        self, period: _Period, names: Sequence[str], champion: str | None
+        self, period: Labels, names: Sequence[str], champion: str | None
     ) -> dict[str, float]:
         """Judge these contenders, the champion or all others, then let them learn.
 
@@ -186,24 +164,15 @@ class Trainer:
         sums = dict.fromkeys((*names, "prior"), 0.0)
         total, count = 0.0, 0
         for stage, weight in enumerate(self._weights):
-            chosen = [
-                n for n, each in enumerate(period.labels) if each.stage == stage and each.at_risk
-            ]
-            if not chosen:
+            found = period.stage(stage, weight)
+            if found is None:
                 continue
-            mine = [period.labels[n] for n in chosen]
-            occurred = np.array([float(each.occurred) for each in mine])
-            rows = Rows(
-                period.columns[chosen],
-                period.offsets[chosen, stage],
-                occurred,
-                np.full(len(mine), weight),
-            )
-            sums["prior"] += weight * _losses(rows.offset, occurred)
+            mine, rows = found
+            sums["prior"] += weight * losses(rows.offset, rows.occurred)
             for name in names:
                 each = self.contenders[name]
                 log_odds = each.log_odds(stage, rows)
-                sums[name] += weight * _losses(each.calibrated(stage, log_odds), occurred)
+                sums[name] += weight * losses(each.calibrated(stage, log_odds), rows.occurred)
                 speaks = name == champion and self.held is None  # held, another does
                 self._calibrate(each, stage, mine, log_odds, rows, speaks=speaks)
                 each.learn(stage, rows)
@@ -230,7 +199,7 @@ class Trainer:
         spoke = np.array([label.version >= self.speaks_from for label in labels])
         contender.calibrate(stage, said[spoke], rows.occurred[spoke], rows.weight[spoke])
 
-    def _score(self, period: _Period, days: float) -> list[Event]:
+    def _score(self, period: Labels, days: float) -> list[Event]:
         final = [n for n, each in enumerate(period.labels) if each.final]
         if not final:
             return []
@@ -306,33 +275,20 @@ class Trainer:
             text += f", and its versions are published again: version {held.version} is let go"
         return Event("promoted", at, text, {"from": name, "to": name})
 
-    def _refused(self, period: _Period | None, at: int) -> list[Event]:
+    def _refused(self, period: Labels | None, at: int) -> list[Event]:
         """Why what has been learned is not to be published: it is not finite, or clearly worse than before."""
         now = self.contenders[self.contest.champion].serving()
         if not all(np.isfinite(part).all() for part in now):
             return [Event("refused", at, "not published: a weight is not finite", {})]
         if self._published is not None and period is not None:
-            before, after = self._loss(period, self._published), self._loss(period, now)
+            before, after = (
+                period.loss(self._published, self._weights),
+                period.loss(now, self._weights),
+            )
             if after > before * (1 + WORSE):
                 text = f"not published: log-loss {after:.4f}, the published model's is {before:.4f}"
                 return [Event("refused", at, text, {})]
         return []
-
-    def _loss(self, period: _Period, serving: Serving) -> float:
-        total, weights = 0.0, 1e-12
-        for stage, weight in enumerate(self._weights):
-            chosen = [
-                n for n, each in enumerate(period.labels) if each.stage == stage and each.at_risk
-            ]
-            if not chosen:
-                continue
-            occurred = np.array([float(period.labels[n].occurred) for n in chosen])
-            raw = serving.prior[stage] * period.offsets[chosen, stage]
-            raw = raw + period.columns[chosen] @ serving.theta[stage]
-            added, slope = serving.calibrators[stage]
-            total += weight * _losses(added + (1 + slope) * raw, occurred)
-            weights += weight * len(chosen)
-        return total / weights
 
     # -- snapshots ---------------------------------------------------------------------------------------
 
@@ -438,8 +394,3 @@ class Trainer:
 
 def _nonzero(names: Sequence[str], values: Array) -> dict[str, float]:
     return {name: value for name, value in zip(names, values.tolist(), strict=True) if value}
-
-
-def _losses(log_odds: Array, occurred: Array) -> float:
-    """The sum of log-losses of these log-odds."""
-    return float((np.logaddexp(0.0, log_odds) - occurred * log_odds).sum())
