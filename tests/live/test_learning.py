@@ -38,8 +38,8 @@ WHOLE = {"enabled": True, **LEARNING.model_dump()}
 
 @pytest.fixture(scope="module")
 def log() -> tuple[ShopTouch, ...]:
-    """Three months of some households of the shop."""
-    found = [each for each in touches(20_000) if crc32(each.customer.encode()) % 10 == 0]
+    """Some weeks of some households of the shop."""
+    found = [each for each in touches(13_000) if crc32(each.customer.encode()) % 10 == 0]
     return tuple(found)
 
 
@@ -148,11 +148,11 @@ async def test_kills_leave_the_same_weights_and_an_evaluation_has_the_same_examp
             results.append((await at.digest(), models, examples, changes))
             await _learned_again(at, models)
     calm, killed = results
-    assert len(calm[1]) > 30
+    assert len(calm[1]) > 20
     for number, what in enumerate(("states", "models", "examples", "band changes")):
         assert calm[number] == killed[number], f"{what} differ"
     versions = {json.loads(each)["data"]["model_version"] for each in calm[3].values()}
-    assert len(versions) > 10, "learned versions took effect"
+    assert len(versions) > 5, "learned versions took effect"
     evaluated, trainers = _evaluated(settings, log)
     assert evaluated == set(calm[2].values())
     for name, trainer in trainers.items():
