@@ -32,7 +32,7 @@ class Follower:
         self._came = asyncio.Condition()
 
     async def until(self, enough: Callable[[], bool], seconds: float) -> bool:
-        """See `stream.agents.owner.Arrivals`."""
+        """See `stream.agents.waiting.Arrivals`."""
         self._waiting.begins(enough)
         try:
             async with asyncio.timeout(seconds), self._came:

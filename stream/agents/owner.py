@@ -19,12 +19,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final
 from uuid import uuid4
 
 import msgspec
 
 from schemas.home import home
+from stream.agents.waiting import Arrivals
 from stream.broker.port import Log
 from stream.errors import LogLostError
 from stream.features.codec import decode, encode
@@ -46,13 +47,6 @@ _LOOK_AHEAD: Final = 3_600
 _WAIT_SECONDS: Final = 0.5
 """How long a turn waits for a model."""
 _outbox = msgspec.msgpack.Decoder(list[Output])
-
-
-class Arrivals(Protocol):
-    """News of models."""
-
-    async def until(self, enough: Callable[[], bool], seconds: float) -> bool:
-        """Whether `enough` holds, now or within so many seconds; asked again whenever a model has come."""
 
 
 @dataclass(frozen=True)

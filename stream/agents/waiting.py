@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from stream.broker import learners
 
@@ -13,6 +13,13 @@ _PATIENCE_SECONDS: Final = 5.0
 _AGAIN_SECONDS: Final = 60.0
 
 logger = logging.getLogger("bandshift.worker")
+
+
+class Arrivals(Protocol):
+    """News of models."""
+
+    async def until(self, enough: Callable[[], bool], seconds: float) -> bool:
+        """Whether `enough` holds, now or within so many seconds; asked again whenever a model has come."""
 
 
 class Waiting:
