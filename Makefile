@@ -23,7 +23,7 @@ demo: setup ## replay a real shop through real Kafka and Redis (DEMO_SECONDS=60 
 .PHONY: test
 test: setup-dev ## run every test, live ones on real Kafka and Redis included
 	@scripts/ensure-browser >/dev/null
-	@$(bin)/python -m pytest
+	@$(bin)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: check-format check-lint check-types check-imports check-docs ## everything that needs no run: lint, types, imports, docs

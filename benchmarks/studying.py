@@ -94,7 +94,7 @@ async def study(decisions: Decisions, course: Course, *, challengers: bool) -> d
             champion = trainer.contest.champion
             trainer.contenders = {champion: trainer.contenders[champion]}
     desk = Desk()
-    lesson = Lesson(school, course.vectorizer.schema_hash, PARTITIONS, desk, Signer(b"", ""))
+    lesson = Lesson(school, PARTITIONS, desk, Signer(b"", ""))
     begin = time.process_time()
     for record in course.records:
         lesson.take(record.partition, [record])

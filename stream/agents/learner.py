@@ -121,8 +121,7 @@ class Learner:
     async def _learn(self, put: Put, stopping: Callable[[], bool]) -> None:
         school = School(self._vectorizer, self._decisions, self.duties.outcomes)
         offsets = resume(school, await self._states())
-        features = self._vectorizer.schema_hash
-        lesson = Lesson(school, features, self._partitions, self._desk, self._signer, offsets)
+        lesson = Lesson(school, self._partitions, self._desk, self._signer, offsets)
         await self._seek(offsets)
         loop = asyncio.get_running_loop()
         kept, fresh = loop.time(), 0

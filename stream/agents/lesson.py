@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from schemas.home import home
+from stream.errors import ModelError
+from stream.model.learning.earlier import UnknownFeaturesError
 from stream.model.learning.gathering import Gathering, Period
 from stream.model.learning.orders import UnreadableOrderError, read_order
 from stream.model.learning.records import (
@@ -83,18 +85,13 @@ class Lesson:
     def __init__(
         self,
         school: School,
-        features: str,
         partitions: int,
         desk: Desk,
         signer: Signer,
         begun: Mapping[int, int] | None = None,
     ) -> None:
-        """`features` is the hash of the list of features that examples must have.
-
-        `signer` checks the control records of `examples`; `begun` is where `resume` says to read on.
-        """
+        """`signer` checks the control records of `examples`; `begun` is where `resume` says to read on."""
         self.school = school
-        self._features = features
         self._partitions = partitions
         self._desk = desk
         self._signer = signer
@@ -104,10 +101,13 @@ class Lesson:
         self.forged = 0
         """Control records whose signature does not hold."""
         self._adopted: list[dict[str, int]] = [{} for _ in range(partitions)]
-        self._strange = False
 
     def take(self, partition: int, records: Sequence[Any]) -> None:
-        """Take in records of one partition, in their order."""
+        """Take in records of one partition, in their order.
+
+        Raises ModelError for an example of features that these settings do not have: to pass it over would
+        lose its labels for good.
+        """
         for record in records:
             if any(name == CONTROL for name, _ in record.headers):
                 self._order(partition, record)
@@ -121,18 +121,31 @@ class Lesson:
                 if found.partition == partition:
                     self._gathering.mark(found)
                     self._marks.mark(partition, found.known_to, record.offset + 1)
-            elif found.features != self._features:
-                self._warn_of_features()
             else:
-                self._labels(found)
+                self._labels(found, f"examples, partition {partition}, offset {record.offset}")
 
-    def _labels(self, example: Example) -> None:
+    def _labels(self, example: Example, place: str) -> None:
+        vector = None
         for name, labelled in example.labels.items():
             outcome = name.rpartition(":")[0]
             trainer = self.school.trainers.get(outcome)
+            if trainer is None:
+                continue
+            if vector is None:
+                vector = self._present(example.features, labelled.vector, place)
+            found = labelled._replace(vector=vector)
             # Labels of a horizon or of stages that the outcome had before say something else.
-            if trainer is not None and trainer.asks_for(labelled):
-                self._gathering.label(outcome, labelled)
+            if trainer.asks_for(found):
+                self._gathering.label(outcome, found)
+
+    def _present(self, features: str, vector: bytes, place: str) -> bytes:
+        try:
+            return self.school.earlier.present(features, vector)
+        except UnknownFeaturesError:
+            raise ModelError(
+                f"{place}: the example is of features that these settings do not have",
+                "start the learner with the settings that the log has adopted, types included",
+            ) from None
 
     def _order(self, partition: int, record: Any) -> None:
         """Take in what somebody tells a learner; what is not signed for this partition is not obeyed."""
@@ -155,11 +168,6 @@ class Lesson:
             self._gathering.order(partition, outcome, order)
         else:
             logger.warning("%s: ignored, %s is ordered about elsewhere", place, outcome)
-
-    def _warn_of_features(self) -> None:
-        if not self._strange:
-            self._strange = True
-            logger.warning("examples of other features than these settings have are left out")
 
     async def teach(self) -> int:
         """Learn the periods that are complete; how many there were."""

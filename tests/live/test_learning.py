@@ -118,7 +118,7 @@ async def _learned_again(at: Space, models: dict[tuple[str, int], Snapshot]) -> 
     vectorizer = app.pipelines(at.settings, at.topics, PARTITIONS).get("").vectorizer
     school = School(vectorizer, decisions)
     signer = Signer(b"", at.topics.examples)
-    lesson = Lesson(school, vectorizer.schema_hash, PARTITIONS, _Nowhere(), signer)
+    lesson = Lesson(school, PARTITIONS, _Nowhere(), signer)
     for record in await at.read(EXAMPLES):
         number = json.loads(record.value or b"")["data"]["partition"]
         lesson.take(number, [record])

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from schemas.decisions import Decisions
 from schemas.home import home
+from schemas.types import TypeRegistry
 from stream.agents.lesson import Lesson, resume
+from stream.features.layout import Layout
+from stream.features.vector import Vectorizer
 from stream.model.learning.school import School
 from stream.model.learning.trainer import Event
 from stream.model.snapshot import Snapshot, decode_snapshot, encode_snapshot
@@ -49,19 +53,23 @@ class Desk:
 class Class:
     """A learner over a world."""
 
-    def __init__(self, world: World, desk: Desk | None = None) -> None:
+    def __init__(
+        self, world: World, desk: Desk | None = None, decisions: Decisions | None = None
+    ) -> None:
+        """`decisions` are its own settings; those of the world unless given."""
         self.world = world
+        self._decisions = decisions or world.pipelines.own
         self.desk = desk or Desk(world)
         self._read = [0] * world.partitions
         self.lesson = self._begin()
 
     def _begin(self) -> Lesson:
-        decisions, vectorizer = self.world.pipelines.own, self.world.pipeline.vectorizer
-        school = School(vectorizer, decisions)
+        vectorizer = Vectorizer(Layout(TypeRegistry(self._decisions.types)))
+        school = School(vectorizer, self._decisions)
         offsets = resume(school, [decode_snapshot(each) for each in self.desk.states])
         self._read = [offsets.get(number, 0) for number in range(self.world.partitions)]
         partitions = self.world.partitions
-        return Lesson(school, vectorizer.schema_hash, partitions, self.desk, ORDERS, offsets)
+        return Lesson(school, partitions, self.desk, ORDERS, offsets)
 
     def order(self, outcome: str, body: str, signer: Signer = ORDERS) -> None:
         """Tell the learner of an outcome something, as the command line would."""

@@ -13,7 +13,7 @@ from schemas.home import home
 from schemas.learning import Learning
 from schemas.outcomes import Outcome
 from schemas.rules import Rule
-from schemas.types import TypeRegistry
+from schemas.types import TouchpointType, TypeRegistry
 from stream.agents.owner import Owner, Parts
 from stream.broker.memory import MemoryLog, MemoryRecord
 from stream.partition.control import IN_STEP, Kind, Signer
@@ -59,11 +59,15 @@ class World:
     wall: float = START
     registry: TypeRegistry = field(default_factory=TypeRegistry)
     learning: Learning | None = None
+    types: tuple[TouchpointType, ...] = ()
 
     def __post_init__(self) -> None:
         self.signer = Signer(KEY, "touchpoints")
         decisions = Decisions(
-            outcomes=tuple(self.outcomes), rules=tuple(self.rules), learning=self.learning
+            types=self.types,
+            outcomes=tuple(self.outcomes),
+            rules=tuple(self.rules),
+            learning=self.learning,
         )
         self.pipelines = Pipelines(decisions, self.signer, self.partitions, silence=self.silence)
         self.pipeline = self.pipelines.get("")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from schemas.decisions import Decisions
 from schemas.learning import Learning
 from schemas.outcomes import Outcome
 from schemas.types import TouchpointType, TypeRegistry
+from stream.agents.lesson import Lesson
+from stream.errors import ModelError
 from stream.features.layout import Layout
 from stream.features.state import CustomerState
 from stream.features.vector import Vectorizer
@@ -18,10 +21,10 @@ from stream.model.learning.school import School
 from stream.model.learning.trainer import Trainer
 from stream.model.prior import prior_terms
 from stream.model.snapshot import Snapshot, decode_snapshot, encode_snapshot, learned
-from stream.partition.control import Kind
+from stream.partition.control import IN_STEP, Kind
 from stream.partition.outputs import SCORES
 from tests.support.learned import random_snapshot
-from tests.support.learning import Class
+from tests.support.learning import ORDERS, Class, Desk
 from tests.support.shop import Touch
 from tests.support.world import START, World, touchpoint
 
@@ -127,3 +130,51 @@ def test_features_are_finite_where_producers_clocks_run_ahead() -> None:
     state.advance(edge - 100)
     state.add(1, 0, 1, edge + 100, 1_000)
     assert np.isfinite(vectorizer.matrix(vectorizer.raw([state.snapshot()]))).all()
+
+
+async def _taught(*types: TouchpointType) -> Trainer:
+    """What a learner that knows the added type learns of one log, which begins with these and adopts it halfway."""
+    learning = Learning(every_days=2)
+    world = World(outcomes=(OUTCOME,), rules=(), types=types, learning=learning)
+    whole = Decisions(types=(ADDED,), outcomes=(OUTCOME,), learning=learning)
+    world.control(Kind.ADOPT, 0, IN_STEP, 1)
+    chance = np.random.default_rng(3)
+    for day in range(30):
+        if day == 15:
+            world.control(Kind.ADOPT, START + day * DAY, "settings", 1, whole.text)
+        for customer in range(8):
+            if chance.random() < 0.1 + customer / 16:
+                at, name = START + day * DAY + 3_600 * customer, f"c{customer}"
+                world.send(name, touchpoint(day, name, "purchase", at), at)
+        world.control(Kind.TICK, START + (day + 1) * DAY - 1)
+    learner = Class(world, decisions=whole)
+    moving = True
+    while moving:
+        moving = await world.work_once()
+        moving = bool(await learner.learn()) or moving
+    return learner.lesson.school.trainers["purchase"]
+
+
+async def test_examples_that_are_open_when_types_are_added_are_trained() -> None:
+    """What waits for its labels when a type is adopted teaches the same as if the type had been known before."""
+    before, after = await _taught(), await _taught(ADDED)
+    assert before.trained == after.trained
+    assert min(before.trained) > 0
+    assert before.snapshot().stages == after.snapshot().stages
+    assert before.snapshot(resume=True) == after.snapshot(resume=True)
+
+
+async def test_a_learner_without_the_types_that_the_log_has_adopted_ends() -> None:
+    """An example of features that its settings do not have is never passed over: the learner says so and ends."""
+    world = World(types=(ADDED,), outcomes=(OUTCOME,), rules=(), learning=Learning(every_days=2))
+    world.send("ann", touchpoint(1, "ann", "purchase", START), START)
+    world.control(Kind.TICK, START + 30 * DAY)
+    await world.work()
+    school = School(Vectorizer(Layout(TypeRegistry())), Decisions(outcomes=(OUTCOME,)))
+    lesson = Lesson(school, 1, Desk(world), ORDERS)
+    with pytest.raises(
+        ModelError, match=r"offset \d+: the example is of features that these"
+    ) as told:
+        lesson.take(0, world.log.topics["examples", 0])
+    assert told.value.hint is not None
+    assert "settings that the log has adopted" in told.value.hint

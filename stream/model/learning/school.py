@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from schemas.decisions import Decisions
 from schemas.learning import Learning
 from stream.features.vector import Vectorizer
+from stream.model.learning.earlier import Earlier
 from stream.model.learning.gathering import Period
 from stream.model.learning.trainer import Event, Trainer
 from stream.model.snapshot import Snapshot
@@ -30,6 +31,7 @@ class School:
     ) -> None:
         self._vectorizer = vectorizer
         self._learning = decisions.learning or Learning()
+        self.earlier = Earlier(vectorizer)
         self.trainers = {
             outcome.name: Trainer(outcome, vectorizer, self._learning)
             for outcome in decisions.outcomes
