@@ -6,7 +6,9 @@ import asyncio
 import json
 import random
 import subprocess
+import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -28,11 +30,13 @@ from tests.engines import MakeSettings
 from tests.support.live import Space, space, unique
 from tests.support.shop import Touch as ShopTouch
 from tests.support.shop import touches
+from tests.support.world import touchpoint
 
 PARTITIONS = 3
 KILLS = 5
 """Of both, worker and learner."""
 LEARNING = Learning(every_days=7, lag_hours=12)
+DAY = 86_400
 WHOLE = {"enabled": True, **LEARNING.model_dump()}
 
 
@@ -159,3 +163,72 @@ async def test_kills_leave_the_same_weights_and_an_evaluation_has_the_same_examp
         last = max(version for outcome, version in calm[1] if outcome == name)
         assert trainer.version == last
         assert trainer.snapshot().stages == calm[1][name, last].stages
+
+
+def _shopping(days: int) -> list[ShopTouch]:
+    """Purchases of some customers up to now: some come often, some hardly ever."""
+    chance, begin = random.Random(3), int(time.time()) - days * DAY
+    found: list[ShopTouch] = []
+    for day in range(days):
+        for customer in range(60):
+            if chance.random() < 0.02 + customer / 200:
+                at, name = begin + day * DAY + chance.randrange(DAY), f"c{customer}"
+                found.append(ShopTouch(at, name, touchpoint(len(found), name, "purchase", at)))
+    return sorted(found)
+
+
+async def _more(at: Space, seen: int) -> int:
+    """Wait until the learner has published more than so many snapshots; how many there are."""
+    async with asyncio.timeout(60):
+        while (found := len(await at.read("model-snapshots"))) <= seen:
+            await asyncio.sleep(0.05)
+    return found
+
+
+async def _all_learned(at: Space) -> dict[tuple[str, int], Snapshot]:
+    """What was published, once all labels that are out have been learned."""
+    marks: dict[int, float] = {}
+    for record in await at.read(EXAMPLES):
+        data = json.loads(record.value or b"")["data"]
+        if "known_to" in data:
+            known = datetime.fromisoformat(data["known_to"]).timestamp()
+            marks[data["partition"]] = max(known, marks.get(data["partition"], 0))
+    async with asyncio.timeout(90):
+        while True:
+            made = [decode_snapshot(each.value or b"") for each in await at.read("model-snapshots")]
+            reached = {each.outcome: each.known_s for each in made}
+            if len(reached) == len(at.settings.outcomes) and min(reached.values()) >= min(
+                marks.values()
+            ):
+                return await _models(at)
+            await asyncio.sleep(0.3)
+
+
+@pytest.mark.timeout(300)
+async def test_live_a_learner_that_is_killed_ends_as_one_that_reads_all_at_once(
+    live_settings: MakeSettings, tmp_path: Path
+) -> None:
+    """Live, five kills of the learner and one of the worker leave the weights that the recorded examples give."""
+    learning = WHOLE | {"live_hours": 24}
+    settings = await live_settings(partitions=PARTITIONS, learning=learning)
+    async with space(settings) as at:
+        records = await at.produce(_shopping(45), live=True)
+        programs = {
+            name: at.spawn(tmp_path / "log", program=name) for name in ("worker", "learner")
+        }
+        seen = 0
+        for _ in range(KILLS):
+            seen = await _more(at, seen)
+            programs["learner"].kill()
+            programs["learner"].wait()
+            programs["learner"] = at.spawn(tmp_path / "log", program="learner")
+        programs["worker"].kill()
+        programs["worker"].wait()
+        programs["worker"] = at.spawn(tmp_path / "log")
+        await at.taken_in(records, within=150)
+        models = await _all_learned(at)
+        await at.taken_in(records + PARTITIONS * len(settings.outcomes))  # adopt records
+        await _done(at, records, list(programs.values()))
+        assert max(version for _, version in models) > 10
+        await _learned_again(at, models)
+        assert (await at.counts())["adoptions_purchase"] > 0, "learned versions took effect"

@@ -44,11 +44,13 @@ class Space:
     def partitions(self) -> int:
         return self.settings.kafka.partitions
 
-    async def produce(self, touches: Iterable[Touch], *, after: int = 0, last: bool = True) -> int:
+    async def produce(
+        self, touches: Iterable[Touch], *, after: int = 0, last: bool = True, live: bool = False
+    ) -> int:
         """Write a log: every touchpoint to its customer's home at its own time, a tick a day, one at the end.
 
         A log written in two parts (`last=False`, then `after` the last time of the first) is the same log.
-        Returns the number of records.
+        One that is `live` from its beginning waits for no learner. Returns the number of records.
         """
         signer = app.signer(self.settings, self.topics)
         written = 0
@@ -60,9 +62,10 @@ class Space:
                     value, headers = signer.control(partition, Kind.TICK)
                     sent.append(await self._send(producer, partition, b"", value, headers, at))
 
-            if self.settings.learning.enabled:
+            if live or self.settings.learning.enabled:
+                begin = (Kind.LIVE,) if live else (Kind.ADOPT, IN_STEP, 1)
                 for partition in range(self.partitions):
-                    value, headers = signer.control(partition, Kind.ADOPT, IN_STEP, 1)
+                    value, headers = signer.control(partition, *begin)
                     sent.append(await self._send(producer, partition, b"", value, headers, 0))
                     written += 1
             day, at = after // TICK_SECONDS, after
