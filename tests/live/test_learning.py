@@ -180,7 +180,7 @@ def _shopping(days: int) -> list[ShopTouch]:
 async def _more(at: Space, seen: int) -> int:
     """Wait until the learner has published more than so many snapshots; how many there are."""
     async with asyncio.timeout(60):
-        while (found := len(await at.read("model-snapshots"))) <= seen:
+        while (found := len(await at.read("model-snapshots"))) <= seen:  # noqa: ASYNC110 -- Kafka tells nobody
             await asyncio.sleep(0.05)
     return found
 
