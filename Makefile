@@ -32,9 +32,17 @@ check: check-format check-lint check-types check-imports check-docs ## everythin
 bench: setup-dev ## measure speed beside what one would build otherwise
 	@$(bin)/python -m benchmarks
 
+.PHONY: chaos
+chaos: setup-dev ## break Kafka, Redis, workers and learner, then compare with an undisturbed run (CHAOS="--seed 2 --minutes 30")
+	@$(bin)/python -m tests.chaos --page docs/reliability.md $(CHAOS)
+
 .PHONY: evaluate
 evaluate: setup-dev ## measure how good the scores are, beside other models
 	@$(bin)/python -m evaluation
+
+.PHONY: simulate
+simulate: setup-dev ## try thousands of schedules of faults in memory (MINUTES=5 SEED=1)
+	@$(bin)/python -m tests.support.faults --minutes $(or $(MINUTES),5) --seed $(or $(SEED),1)
 
 .PHONY: setup
 setup: .venv/.runtime .venv/.project ## make .venv with what `make demo` needs

@@ -15,7 +15,17 @@ from typing import Any, Final
 import click
 from rich.console import Console
 
-from benchmarks import adoption, latency, learning, memory, scale, silence, throughput
+from benchmarks import (
+    adoption,
+    delivery,
+    flood,
+    latency,
+    learning,
+    memory,
+    scale,
+    silence,
+    throughput,
+)
 from benchmarks.bench import Bench, connections
 from benchmarks.goals import verdicts
 from benchmarks.log import SEED
@@ -34,7 +44,11 @@ PARTS: Final[dict[str, Part]] = {
     "scale": scale.measure,
     "learning": learning.measure,
     "adoption": adoption.measure,
+    "delivery": delivery.measure,
+    "flood": flood.measure,
 }
+ASKED_FOR: Final = frozenset({"flood"})
+"""Parts that take long, and are measured only where they are named."""
 TOP: Final = (
     "ratio_faust",
     "ratio_faust_learning",
@@ -50,14 +64,21 @@ TOP: Final = (
     "learner_per_second_challengers",
     "ratio_learned",
     "adoption_ms",
+    "ratio_exactly_once",
+    "latency_ms_exactly_once",
+    "flood_growth",
 )
 """Figures that stand at the top of the results; the rest stands under its part."""
 RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
 _QUICK_EVENTS: Final = 10_000
 
 
+def _usual() -> list[str]:
+    return [name for name in PARTS if name not in ASKED_FOR]
+
+
 def _parts(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> Sequence[str]:
-    names = [name.strip() for name in text.split(",")] if text else list(PARTS)
+    names = [name.strip() for name in text.split(",")] if text else _usual()
     for name in names:
         if name not in PARTS:
             raise click.BadParameter(f"expected some of {', '.join(PARTS)}; got {name!r}")
@@ -68,6 +89,7 @@ def _parts(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -
 @click.option("--only", callback=_parts, metavar="PART,…", help=f"Of {', '.join(PARTS)}.")
 @click.option("--events", type=click.IntRange(1_000), help="Touchpoints in the log; 60,000.")
 @click.option("--runs", type=click.IntRange(1), help="Runs of each contestant; 3.")
+@click.option("--minutes", type=click.IntRange(1), default=10, help="Of a flood; 10.")
 @click.option("--seed", type=int, default=SEED, show_default=True, help="Of the log.")
 @click.option("--quick", is_flag=True, help="One small run of all: to see that it works.")
 @click.option(
@@ -78,6 +100,7 @@ def main(
     only: Sequence[str],
     events: int | None,
     runs: int | None,
+    minutes: int,
     seed: int,
     quick: bool,
     output: Path,
@@ -108,6 +131,7 @@ def main(
                 events=events or (_QUICK_EVENTS if quick else 60_000),
                 runs=runs or (1 if quick else 3),
                 seed=seed,
+                flood_minutes=minutes,
                 quick=quick,
                 told=status.update,
             )

@@ -29,6 +29,7 @@ class Bench:
     customers: int = 5_000
     runs: int = 3
     seed: int = SEED
+    flood_minutes: int = 10
     quick: bool = False
     """Smaller everywhere: to see that it works, not for the figures."""
     told: Told = lambda _: None

@@ -65,6 +65,10 @@ GOALS: Final = (
     Goal("a decision, learned / prior", ("ratio_learned",), 1.1, " x"),
     Goal("snapshot → adopted, p50", ("adoption_ms", "p50"), None, " ms"),
     Goal("snapshot → adopted, p99", ("adoption_ms", "p99"), 2_000, " ms"),
+    Goal("throughput, exactly / at least once", ("ratio_exactly_once",), 0.8, " x", at_least=True),
+    Goal("exactly once, p50", ("latency_ms_exactly_once", "p50"), None, " ms"),
+    Goal("exactly once, p99", ("latency_ms_exactly_once", "p99"), 100, " ms"),
+    Goal("memory in a flood, end / after a third", ("flood_growth",), 1.1, " x"),
 )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from benchmarks.bench import Bench
-from benchmarks.contestants import OURS_WITH_SILENCE
+from benchmarks.contestants import OURS_WITH_SILENCE, Contestant
 from benchmarks.ground import PARTITIONS, create, environment, rows, write
 from benchmarks.load import Load
 from benchmarks.log import DAY, Recipe, touches
@@ -27,11 +27,11 @@ RATE: Final = 500
 _HISTORY_DAYS: Final = 3
 
 
-async def measure(bench: Bench) -> dict[str, Any]:
+async def measure(bench: Bench, contestant: Contestant = OURS_WITH_SILENCE) -> dict[str, Any]:
     """Percentiles in milliseconds, and the worker's share of its core meanwhile."""
     bench.tell("latency: history, then live")
     settings = bench.settings("latency")
-    await create(settings, [OURS_WITH_SILENCE.space(settings.namespace)])
+    await create(settings, [contestant.space(settings.namespace)])
     history = touches(
         Recipe(
             events=2_000 if bench.quick else 8_000,
@@ -42,9 +42,9 @@ async def measure(bench: Bench) -> dict[str, Any]:
         )
     )
     records = await write(settings, rows(settings, history))
-    told = environment(settings, **OURS_WITH_SILENCE.environment(settings.namespace))
+    told = environment(settings, **contestant.environment(settings.namespace))
     output = bench.directory / f"{settings.namespace}.log"
-    async with running(OURS_WITH_SILENCE.command, told, bench.cores, output) as program:
+    async with running(contestant.command, told, bench.cores, output) as program:
         await go_live(bench, settings, program, records)
         return await _under_load(bench, settings, program)
 

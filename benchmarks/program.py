@@ -25,10 +25,14 @@ class ContestantError(BandshiftError):
 
 
 class Sample(NamedTuple):
-    """CPU seconds that the process had used by a time (seconds since 1970), all its threads together."""
+    """CPU seconds that the process had used by a time (seconds since 1970), all its threads together.
+
+    `memory`: bytes of it that lay in memory then.
+    """
 
     at: float
     cpu: float
+    memory: int
 
 
 class Program:
@@ -46,10 +50,11 @@ class Program:
         try:
             with self._watched.oneshot():
                 times = self._watched.cpu_times()
-                self.peak_bytes = max(self.peak_bytes, self._watched.memory_info().rss)
+                memory = self._watched.memory_info().rss
+                self.peak_bytes = max(self.peak_bytes, memory)
         except psutil.NoSuchProcess:
             raise self._ended() from None
-        found = Sample(time.time(), times.user + times.system)
+        found = Sample(time.time(), times.user + times.system, memory)
         self.samples.append(found)
         return found
 

@@ -13,13 +13,16 @@ from aiokafka import AIOKafkaConsumer
 from stream.agents.arrivals import Follower
 from stream.agents.channel import serve
 from stream.agents.desk import KafkaDesk
+from stream.agents.exactly import ExactlyOnceOwner
 from stream.agents.learner import Batch, Learner
 from stream.agents.owner import Owner, Parts
 from stream.agents.source import FINISH_SECONDS, Poll, Source
 from stream.agents.waiting import Waiting
 from stream.broker import client, setup
 from stream.broker.log import KafkaLog
+from stream.broker.tails import Tails
 from stream.broker.topics import Topics
+from stream.broker.transactions import KafkaTransactions
 from stream.partition.control import Signer
 from stream.pipeline import Pipelines
 from stream.settings import Settings
@@ -28,6 +31,9 @@ from stream.store.redis import RedisStore
 _NEWS_MS: Final = 50
 """For how long a request for examples or models stays open: what comes meanwhile in a partition that was read last
 waits until it returns. At the usual 500 ms a log that keeps step would spend half a second per period on it."""
+
+_MOST_OPEN: Final = 900.0
+"""Seconds for which a transaction may be open: Kafka's brokers take no more, unless set up to."""
 
 
 def signer(settings: Settings, topics: Topics) -> Signer:
@@ -68,6 +74,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             client.producer(settings.kafka, batch=client.OUTPUTS_BATCH) as producer,
             _consumer(settings, topics) as consumer,
             _following(settings, topics, partitions, found) as follower,
+            client.reader(settings.kafka, wait_ms=_NEWS_MS) as looker,
         ):
             log = KafkaLog(consumer, producer, topics, signer(settings, topics))
             parts = Parts(
@@ -78,19 +85,34 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 cached=settings.worker.cached_customers,
                 step_records=settings.worker.step_records,
                 arrivals=follower,
+                accept_loss=settings.worker.accept_loss,
+                tail=Tails(looker, topics.touchpoints, settings.kafka.timeout_seconds).of,
             )
-            source = Source(
-                consumer,
-                log,
-                topics.touchpoints,
-                lambda number: Owner(number, parts),
-                settings.worker,
-                partitions,
-            )
-            consumer.subscribe([topics.touchpoints], listener=source)
-            await serve("score", _begin, lambda put: source.run(put, stop.is_set))
+            async with _transactions(settings, topics, consumer).open() as transactions:
+
+                def owner(number: int) -> Owner:
+                    if settings.worker.delivery == "exactly_once":
+                        return ExactlyOnceOwner(number, parts, transactions)
+                    return Owner(number, parts)
+
+                source = Source(
+                    consumer, log, topics.touchpoints, owner, settings.worker, partitions
+                )
+                consumer.subscribe([topics.touchpoints], listener=source)
+                await serve("score", _begin, lambda put: source.run(put, stop.is_set))
     finally:
         await made.close()
+
+
+def _transactions(
+    settings: Settings, topics: Topics, consumer: AIOKafkaConsumer
+) -> KafkaTransactions:
+    seconds = min(settings.worker.step_seconds, _MOST_OPEN)
+    return KafkaTransactions(
+        consumer,
+        topics,
+        lambda number: client.transactional(settings.kafka, topics.publisher(number), seconds),
+    )
 
 
 async def learn(settings: Settings, stop: asyncio.Event) -> None:

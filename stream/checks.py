@@ -15,12 +15,14 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.decisions import Decisions
-from stream.broker import client, learners, setup
+from stream.broker import client, learners, rebuilds, setup
 from stream.broker.group import owners
 from stream.broker.lag import Lag, lags
 from stream.broker.topics import LIVE_CLOCK, Topics
 from stream.errors import BandshiftError, SettingsError
 from stream.partition.ledger import Ledger, decode_ledger
+from stream.partition.loss import lost
+from stream.partition.rebuilding import Pace, Place, Rebuilding, together
 from stream.pipeline import SETTINGS
 from stream.settings import CONFIG_VARIABLE, Settings
 from stream.store.connect import address, connect
@@ -29,6 +31,8 @@ from stream.store.redis import RedisStore
 OLDEST_REDIS: Final = (6, 2)
 _FULL: Final = 0.9
 _PREFIX: Final = "BANDSHIFT_"
+_LOOK_SECONDS: Final = 1.0
+"""Between two looks at a rebuild, which tell its rate."""
 _NO_SETTINGS: Final = frozenset((CONFIG_VARIABLE, "BANDSHIFT_CACHE"))
 
 
@@ -59,6 +63,8 @@ class Report:
     lags: list[Lag] = field(default_factory=list)
     owners: dict[int, str] = field(default_factory=dict)
     learners: int = 0
+    rebuilding: list[Rebuilding] = field(default_factory=list)
+    """Partitions whose states are computed again from the log, one each."""
 
     @property
     def well(self) -> bool:
@@ -101,6 +107,7 @@ async def examine(settings: Settings, *, thorough: bool = True) -> Report:
             if thorough:
                 await _check_learner(settings, store, topics, report)
                 await _check_lag(settings, store, topics, report)
+                await _check_rebuild(settings, store, topics, report)
     finally:
         await store.close()
     return report
@@ -250,7 +257,7 @@ async def _check_states(
             Level.ERROR,
             f"{topics.touchpoints}: the states were made with {max(made - {partitions})} partitions, now there "
             f"are {partitions}; customers' homes have moved",
-            "replay the log into a namespace with that many partitions: bandshift replay --help",
+            "copy the log into a new namespace with that many partitions: bandshift rebuild --namespace next",
         )
     elif any(ledger.settings not in {"", own.text} for ledger in found):
         report.note(
@@ -328,3 +335,53 @@ async def _check_lag(settings: Settings, store: RedisStore, topics: Topics, repo
     else:
         who = len(set(report.owners.values()))
         report.note("workers", Level.OK, f"{who} at work, {behind} records behind the log")
+
+
+async def _check_rebuild(
+    settings: Settings, store: RedisStore, topics: Topics, report: Report
+) -> None:
+    partitions, pace, loop = report.partitions or 0, Pace(), asyncio.get_running_loop()
+    try:
+        async with (
+            client.admin(settings.kafka) as admin,
+            client.reader(settings.kafka) as consumer,
+        ):
+            found = await rebuilds.places(admin, consumer, store, topics, partitions)
+            report.rebuilding = pace.look(loop.time(), found)
+            if report.rebuilding:
+                await asyncio.sleep(_LOOK_SECONDS)
+                found = await rebuilds.places(admin, consumer, store, topics, partitions)
+                report.rebuilding = pace.look(loop.time(), found)
+        clocks = [
+            decode_ledger(each.ledger).clock for each in await store.standings(range(partitions))
+        ]
+    except BandshiftError as error:
+        report.note("rebuild", Level.ERROR, str(error), error.hint)
+        return
+    level = Level.WARNING if settings.worker.accept_loss else Level.ERROR
+    tell_rebuild(report, found, clocks, level)
+
+
+def tell_rebuild(
+    report: Report, places: Sequence[Place], clocks: Sequence[int], level: Level
+) -> None:
+    """Note what is rebuilt from the log, and what cannot be (at this level)."""
+    whole = together(report.rebuilding)
+    missing = False
+    for number, (place, clock) in enumerate(zip(places, clocks, strict=True)):
+        loss = lost(number, place.position, place.begin, clock)
+        if loss is not None:
+            report.note("log", level, loss.text, loss.hint)
+            missing = True
+    if whole is not None:
+        still = ""
+        if not whole.rate and whole.rate is not None:
+            still = f"; nothing has moved for {_LOOK_SECONDS:.0f} s"
+        report.note(
+            "rebuild",
+            Level.WARNING,
+            f"{whole.text(len(places))}{still}",
+            "nothing is published until it is done, and the API answers `rebuilding`; workers must be running",
+        )
+    elif not missing:
+        report.note("rebuild", Level.OK, "states reach as far as what was committed")

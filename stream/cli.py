@@ -28,6 +28,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "live": ("live", "Let the broker's clock rule, and triggers go out."),
     "adopt": ("adopt", "Let the settings' types, outcomes and rules take effect."),
     "replay": ("replay", "Score a file in a namespace of its own, which never goes live."),
+    "rebuild": (
+        "rebuild",
+        "Copy the log into a new namespace, to make all states anew.",
+    ),
     "tail": ("tail", "Show what comes out, as it comes."),
     "score": ("score", "Show a customer's bands, probabilities and reasons as of now."),
     "dlq": ("dlq", "Look at dead letters, and send them back in."),

@@ -43,6 +43,10 @@ class LogLostError(BrokerError):
     """The log no longer reaches back to where the states end: going on would be wrong."""
 
 
+class StuckError(BandshiftError):
+    """A partition stands still with work at hand, and nothing in this process will mend it."""
+
+
 class ProducerSpentError(BrokerError):
     """The broker refused what was sent, and will take nothing more of it from this producer."""
 

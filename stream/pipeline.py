@@ -36,10 +36,11 @@ from stream.partition.control import (
 )
 from stream.partition.dues import DueQueue
 from stream.partition.intake import Event, Parsed, Reader, Record
-from stream.partition.ledger import Ledger, Position
+from stream.partition.ledger import END, Ledger, Position
 from stream.partition.outputs import TOUCHPOINTS, Output
 from stream.partition.size import size_of
 from stream.partition.step import MOST_FORWARDED, DeadLetter, Entry, Scoring, Step
+from stream.partition.tail import tail_of
 from stream.partition.timing import Timer
 from stream.partition.verdict import Verdict
 
@@ -103,10 +104,12 @@ class Pipeline:
         ledger: Ledger,
         dues: DueQueue,
         states: Mapping[str, CustomerState],
+        stop: Position = END,
     ) -> Step:
         """One step from `start` on: as far as the entries, the states given and a step's limits allow.
 
-        `entries` begin with the record at `start`; `states` hold customers at home here, known or new.
+        It ends at `stop` at the latest. `entries` begin with the record at `start`; `states` hold customers at home
+        here, known or new.
         `ledger`, `dues` and `states` are changed in place: after a failure all three must be read anew.
         """
         step = Step(start, ledger)
@@ -119,10 +122,12 @@ class Pipeline:
                 step.position = Position(
                     record.offset
                 )  # the log skips offsets where it was compacted
-            if self.silence and not self._take_dues(step, timer, clock, dues, states):
+            if self.silence and not self._take_dues(step, timer, clock, dues, states, stop):
                 break
-            if timer.passes(clock // 1000):
+            if step.position >= stop or timer.passes(clock // 1000) or step.position >= stop:
                 break
+            if not ledger.began:
+                ledger.began = clock // 1000
             if isinstance(parsed, Event):
                 if parsed.customer_id in states:
                     if not step.has_room(parsed.customer_id):
@@ -140,6 +145,8 @@ class Pipeline:
             step.position = Position(record.offset + 1)
             if isinstance(parsed, Control) and parsed.kind is Kind.ADOPT:
                 break  # the next record may be another model's
+        if step.taken:
+            ledger.tail = tail_of(entries[step.taken - 1].record)
         ledger.count("in", step.taken)
         ledger.count("scored", step.events)
         ledger.count("silence_scorings", len(step.scorings) - step.events)
@@ -217,6 +224,7 @@ class Pipeline:
         clock: int,
         dues: DueQueue,
         states: Mapping[str, CustomerState],
+        stop: Position,
     ) -> bool:
         """Take whoever is due by `clock`, in (due, id) order, each at its own due time; False to end the step."""
         now = clock // 1000
@@ -224,6 +232,9 @@ class Pipeline:
         while (first := dues.first()) is not None and first[0] <= now:
             due, customer_id = first
             if customer_id not in states or not step.has_room(customer_id):
+                complete = False
+                break
+            if step.position >= stop:
                 complete = False
                 break
             if due >= timer.next and timer.passes(due):
@@ -259,6 +270,8 @@ class Pipeline:
             ledger.count("duplicates")
         else:
             state.advance(now)
+            if state.is_new:
+                state.came(clock // 1000 - ledger.began)
             opened = None
             if self._schedule is not None:
                 self._schedule.occurred(state, event.kind, event.cents, event.happened)
@@ -304,8 +317,9 @@ class Pipeline:
             if name not in _OWN
         )
         headers = kept + self._signer.forward(target, Origin(partition, record.offset), value)
-        step.outputs.append(
-            Output(TOUCHPOINTS, target, record.key, value, headers, record.timestamp)
+        step.say(
+            step.position,
+            Output(TOUCHPOINTS, target, record.key, value, headers, record.timestamp),
         )
         step.forwarded += size
         step.ledger.count("forwarded")

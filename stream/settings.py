@@ -107,7 +107,15 @@ class WorkerSettings(_Part):
     commit_seconds: Annotated[float, Field(gt=0)] = 1.0
     step_seconds: Annotated[float, Field(gt=0)] = 30.0
     """A step that takes longer is given up, and the partition taken over again."""
+    delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
+    """Exactly once: outputs and offsets are one Kafka transaction per step; the same for all workers."""
+    stuck_seconds: Annotated[float, Field(ge=10)] = 120.0
+    """A partition that stands still for so long, with records at hand and no reason, ends the worker."""
     heartbeat_file: Path | None = None
+    ready_file: Path | None = None
+    """There while all of the worker's partitions get on; gone while one waits for Redis or Kafka."""
+    accept_loss: bool = False
+    """Go on where the log has lost records that the states lack, for good; else a worker refuses."""
     silence: bool = True
 
 

@@ -19,7 +19,7 @@ hypothesis.settings.load_profile("untimed")
 
 pytest_plugins = ["pytester", "tests.engines"]
 
-_NEVER_SKIPPED = ("live", "browser")
+_NEVER_SKIPPED = ("live", "browser", "chaos")
 _TESTS = Path(__file__).parent
 
 
@@ -47,7 +47,7 @@ def _forbid_skip(report: _Report, path: Path) -> _Report:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of tests/live and tests/browser, so that `-m "not live"` works."""
+    """Mark the tests of tests/live, tests/browser and tests/chaos, so that `-m "not live"` works."""
     for item in items:
         room = _room(item.path)
         if room:

@@ -15,25 +15,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Final
 from uuid import uuid4
 
-import msgspec
-
 from schemas.home import home
+from stream.agents.fitting import check_end, check_partitions, check_reach, check_states, check_tail
 from stream.agents.waiting import Arrivals
+from stream.agents.watch import Standing
 from stream.broker.port import Log
-from stream.errors import LogLostError
 from stream.features.codec import decode, encode
 from stream.features.state import CustomerState
-from stream.partition.control import Kind
+from stream.partition.control import Control, Kind
 from stream.partition.dues import DueQueue
 from stream.partition.intake import Event, Record
-from stream.partition.ledger import Ledger, Position, decode_ledger, encode_ledger
+from stream.partition.ledger import END, Ledger, Position, decode_ledger, encode_ledger
+from stream.partition.outbox import decode_outbox, encode_outbox
 from stream.partition.outputs import Output
 from stream.partition.step import MOST_CUSTOMERS, Entry, Step
 from stream.pipeline import Pipeline, Pipelines, turned
@@ -46,7 +46,6 @@ _LOOK_AHEAD: Final = 3_600
 """Seconds of the log's time for which customers falling due are read ahead."""
 _WAIT_SECONDS: Final = 0.5
 """How long a turn waits for a model."""
-_outbox = msgspec.msgpack.Decoder(list[Output])
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,10 @@ class Parts:
     step_records: int = 1_000
     arrivals: Arrivals | None = None
     """Of models; None where nothing is learned, or all of it is known."""
+    tail: Callable[[int, int], Awaitable[str]] | None = None
+    """Looks up what the record of a partition at an offset is known by; None: the log is always the same."""
+    accept_loss: bool = False
+    """Whether to go on where the log no longer reaches back to the states."""
     steps_at_once: int = 10
     """After so many steps an owner lets the others go on: a long silence must not hold up a poll."""
 
@@ -75,7 +78,10 @@ class Owner:
         self._parts = parts
         self._claim = ""
         self._position: Position | None = None
-        self._committed = 0
+        self._committed = self._begin = 0
+        """`_begin`: where the log began when the partition was taken over."""
+        self._cursor = 0
+        """Of C; 0 where only whole records are committed."""
         self._published = 0
         self._ledger = Ledger()
         self._pipeline: Pipeline = parts.pipelines.get("")
@@ -89,6 +95,8 @@ class Owner:
         self._ticked = False
         self._waits = 0
         """The time up to which models must be known before the next step; 0: none need be."""
+        self._lacks_model = False
+        """Whether it waits for a version that the log has adopted."""
         self.ready = False
         """False: it must take over before it works."""
 
@@ -97,34 +105,66 @@ class Owner:
         """Whether it has records still to take in, and wants no more for now."""
         return bool(self._read or self._todo)
 
+    @property
+    def _stop(self) -> Position:
+        """C: all that lies before it is published."""
+        return Position(self._committed, self._cursor)
+
+    def _is_beyond_c(self, position: Position) -> bool:
+        """Whether outputs of the step that led there may never have been published."""
+        return position > self._stop
+
+    def standing(self, end: int | None) -> Standing:
+        """How far it has come on a log that ends there, as far as is known."""
+        position, hand = self._position, len(self._read) + len(self._todo)
+        beyond = 0 if end is None or position is None else end - max(position.offset, self._begin)
+        if beyond <= self._pipeline.partitions:
+            # These may be the ends of transactions: each takes up an offset, and there is nothing to take in.
+            beyond = 0
+        # Not to be able to take over is work enough.
+        lag = max(hand, beyond, 0 if self.ready else 1)
+        return Standing(position, lag, bool(self._waits) or self._lacks_model)
+
     # -- taking over -----------------------------------------------------------------------------------
 
     async def take_over(self) -> None:
         """Make the partition this owner's, and get to where it stands."""
         parts, partition = self._parts, self.partition
         await self._drop()
+        await self._enter()
+        self._claim = uuid4().hex
+        position, ledger, outbox = await parts.store.claim(partition, self._claim)
+        committed = await self._read_committed()
+        beginning = self._begin = await parts.log.beginning(partition)
+        self._committed, self._cursor = committed or (beginning, 0)
+        self._published = self._committed  # known before any later call may fail: C never goes back
+        self._was_member = True
+        self._ledger = decode_ledger(ledger)
+        await self._check_log(position, beginning)
+        self._position = position
+        # The decisions in force, adopted or not: a worker with others of its own changes nothing.
+        self._ledger.settings = self._ledger.settings or parts.pipelines.own.text
+        self._adopt()
+        check_partitions(self._ledger, self._pipeline.partitions)
+        self._ledger.partitions = self._pipeline.partitions
+        if position is not None and outbox and self._is_beyond_c(position):
+            await self._publish(self._unpublished(outbox), position)
+        begin = max(position.offset if position else 0, beginning)
+        self._published = max(self._committed, begin)
+        parts.log.seek(partition, begin)
+        self.ready = True
+
+    async def _enter(self) -> None:
+        """Make sure of membership."""
         if self._was_member:
             # A former member must not claim: it would take the partition from its new owner, for ever.
             # What was acknowledged is committed, never N: after a loss of the store it is not sent again.
-            await parts.log.commit({partition: self._published})
-        self._claim = uuid4().hex
-        position, ledger, outbox = await parts.store.claim(partition, self._claim)
-        committed = await parts.log.committed(partition)
-        beginning = await parts.log.beginning(partition)
-        self._committed = beginning if committed is None else committed
-        self._published = self._committed  # known before any later call may fail: C never goes back
-        self._was_member = True
-        self._check_log(position, beginning, await parts.log.end(partition))
-        self._position = position
-        self._ledger = decode_ledger(ledger)
-        # The decisions in force, adopted or not: a worker with others of its own changes nothing.
-        self._ledger.settings = self._ledger.settings or parts.pipelines.own.text
-        self._check_states()
-        if position is not None and position > Position(self._committed) and outbox:
-            await parts.log.publish(_outbox.decode(outbox))
-        self._published = max(self._committed, position.offset if position else beginning)
-        parts.log.seek(partition, position.offset if position else beginning)
-        self.ready = True
+            await self._parts.log.commit({self.partition: self._published})
+
+    async def _read_committed(self) -> Position | None:
+        """C, as the broker has it."""
+        found = await self._parts.log.committed(self.partition)
+        return None if found is None else Position(found)
 
     async def _drop(self) -> None:
         """Forget what is in memory; outputs already on their way are waited for, not sent again."""
@@ -138,43 +178,30 @@ class Owner:
         self._todo = []
         self._ticked = False
         self._waits = 0
+        self._lacks_model = False
 
-    def _check_log(self, position: Position | None, beginning: int, end: int) -> None:
-        start = position.offset if position else 0
-        if start < beginning:
-            raise LogLostError(
-                f"touchpoints, partition {self.partition}: the states end at offset {start}, "
-                f"the log begins at {beginning}; what lies between is lost",
-                "restore the log or the states, or start a new namespace",
-            )
-        if max(start, self._committed) > end:
-            raise LogLostError(
-                f"touchpoints, partition {self.partition}: offset {max(start, self._committed)} was reached, "
-                f"but the log ends at {end}; the topic was recreated",
-                "start a new namespace, or delete the old states and the group's offsets",
-            )
-
-    def _check_states(self) -> None:
-        self._adopt()
-        partitions = self._pipeline.partitions
-        if self._ledger.partitions not in {0, partitions}:
-            raise LogLostError(
-                f"touchpoints: the states were made with {self._ledger.partitions} partitions, "
-                f"now there are {partitions}; customers' homes have moved",
-                "replay the log into a namespace with that many partitions",
-            )
-        self._ledger.partitions = partitions
+    async def _check_log(self, position: Position | None, beginning: int) -> None:
+        """See that the log reaches back to the states, and is the one that they were made from."""
+        parts, partition = self._parts, self.partition
+        gone = check_reach(partition, position, self._ledger, beginning, accept=parts.accept_loss)
+        if gone:
+            logger.warning("%s; going on without them", gone)
+        reached = max(position.offset if position else 0, self._committed)
+        check_end(partition, max(reached, beginning), await parts.log.end(partition))
+        known = self._ledger.tail
+        if (
+            parts.tail is not None
+            and known
+            and position is not None
+            and position.offset > beginning
+        ):
+            offset = position.offset - 1
+            check_tail(partition, offset, known, await parts.tail(partition, offset))
 
     def _adopt(self) -> None:
         """Decide from here on as the decisions in force have it."""
         self._pipeline = self._parts.pipelines.get(self._ledger.settings)
-        if not self._pipeline.fits(self._ledger):
-            raise LogLostError(
-                f"partition {self.partition}: its states were made with other outcomes or types "
-                "than the decisions in force have, or by another release",
-                "use the outcomes and types of the running deployment (types may be added); after an upgrade "
-                "empty this namespace's keys in Redis: workers make the states again from the log",
-            )
+        check_states(self.partition, self._pipeline, self._ledger)
         types = self._pipeline.vectorizer.layout.types
         self._ledger.types, self._ledger.states = types, self._pipeline.states(types)
         # Types may have been added: states in memory have no room for them, records may be of them.
@@ -235,25 +262,33 @@ class Owner:
 
         if not enough():
             arrivals = self._parts.arrivals
-            if arrivals is None or not await arrivals.until(enough, _WAIT_SECONDS):
+            self._lacks_model = arrivals is None or not await arrivals.until(enough, _WAIT_SECONDS)
+            if self._lacks_model:
                 await self.acknowledged()
                 await self._parts.store.hold(self.partition, self._claim, self._position)
                 return ()
+        self._lacks_model = False
         if self._waits:
             for name in pipeline.learning_names:
                 self._say_if_unreadable(name, library.newest(name, self._waits))
             pipeline.settle(ledger, self._waits)
             self._waits = 0
         for number, entry in enumerate(entries):
+            if not isinstance(entry.parsed, Control) or entry.parsed.kind is not Kind.ADOPT:
+                continue
             adopted = pipeline.adopted_by(entry.parsed)
-            if adopted is not None and library.has(*adopted):
-                self._say_if_unreadable(*adopted)
-            elif adopted is not None:
-                if number:
-                    return entries[:number]
-                if self._parts.arrivals is not None:
-                    await self._parts.arrivals.until(partial(library.has, *adopted), _WAIT_SECONDS)
-                return entries[:1] if library.has(*adopted) else ()
+            if adopted is None or library.has(*adopted):
+                if adopted is not None:
+                    self._say_if_unreadable(*adopted)
+                return entries[
+                    : number + 1
+                ]  # a step ends at what it adopts: others may read what follows
+            if number:
+                return entries[:number]
+            if self._parts.arrivals is not None:
+                await self._parts.arrivals.until(partial(library.has, *adopted), _WAIT_SECONDS)
+            self._lacks_model = not library.has(*adopted)
+            return () if self._lacks_model else entries[:1]
         return entries
 
     def _say_if_unreadable(self, outcome: str, version: int) -> None:
@@ -269,18 +304,26 @@ class Owner:
     async def _step(self, entries: Sequence[Entry]) -> tuple[int, bool]:
         """One step over the next entries: how many of them are done, and whether others decide from here on."""
         start = self._position or Position(entries[0].record.offset)
-        silent = entries[0].record.offset < self._committed
+        stop = self._stop
+        end = stop.offset + 1 if stop.cursor else stop.offset
+        silent = start < stop and entries[0].record.offset < end
         if silent:  # a step must not reach past C: what lies beyond is yet to be published
-            entries = [entry for entry in entries if entry.record.offset < self._committed]
+            entries = [entry for entry in entries if entry.record.offset < end]
         await self._prepare(entries)
         step = self._pipeline.decide(
-            self.partition, start, entries, self._ledger, self._dues, self._states
+            self.partition,
+            start,
+            entries,
+            self._ledger,
+            self._dues,
+            self._states,
+            stop if silent else END,
         )
         self._waits = step.waits
         if step.position == start:
             return 0, False
         if step.dead and not silent:
-            await self._parts.log.bury(self.partition, step.dead)
+            await self._bury(step)
         await self.acknowledged()
         await self._apply(step)
         if silent:
@@ -341,9 +384,7 @@ class Owner:
             Change(customer_id, encode(state), step.due[customer_id])
             for customer_id, state in step.changed.items()
         ]
-        write = Write(
-            step.position, encode_ledger(step.ledger), msgspec.msgpack.encode(step.outputs), changes
-        )
+        write = Write(step.position, encode_ledger(step.ledger), self._encode_outbox(step), changes)
         await self._parts.store.apply(self.partition, self._claim, self._position, write)
         self._position = step.position
         self._forget(step)
@@ -364,11 +405,23 @@ class Owner:
         if not step.outputs:
             self._published = step.position.offset
             return
-        self._acks = asyncio.create_task(self._publish(step.outputs, step.position.offset))
+        self._acks = asyncio.create_task(self._publish(step.outputs, step.position))
+        self._acks.add_done_callback(_heard)
 
-    async def _publish(self, outputs: Sequence[Output], offset: int) -> None:
+    async def _publish(self, outputs: Sequence[Output], position: Position) -> None:
+        """Publish the outputs of the step that led to a position, the last one."""
         await self._parts.log.publish(outputs)
-        self._published = offset
+        self._published = position.offset
+
+    def _encode_outbox(self, step: Step) -> bytes:
+        return encode_outbox(step)
+
+    def _unpublished(self, outbox: bytes) -> Sequence[Output]:
+        """What to publish of the last step, which ended beyond C: all of it, for C only tells whole records."""
+        return decode_outbox(outbox)
+
+    async def _bury(self, step: Step) -> None:
+        await self._parts.log.bury(self.partition, step.dead)
 
     async def acknowledged(self) -> None:
         """Return when the outputs of the last step are acknowledged."""
@@ -396,3 +449,9 @@ class Owner:
         if (first is not None and first[0] <= now) or self._pipeline.says_time(self._ledger, now):
             self._ticked = True
             await self._parts.log.append(self.partition, Kind.TICK)
+
+
+def _heard(task: asyncio.Task[None]) -> None:
+    """Look at a failure that nobody may wait for any more: else it ends in the log, with a trace."""
+    if not task.cancelled():
+        task.exception()

@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError
 
 from stream.agents.channel import Put
 from stream.agents.collector import Collector
 from stream.agents.owner import Owner
+from stream.agents.watch import Watch
 from stream.broker.port import Log
-from stream.errors import BandshiftError, LogLostError, ProducerSpentError
+from stream.errors import (
+    BandshiftError,
+    BrokerError,
+    LogLostError,
+    ProducerSpentError,
+    SettingsError,
+    StuckError,
+)
 from stream.partition.intake import Record
 from stream.settings import WorkerSettings
 
@@ -78,6 +86,9 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         self._rests: dict[int, float] = {}
         self._looked: dict[int, float] = {}
         self.owners: dict[int, Owner] = {}
+        self._watch = Watch(settings.stuck_seconds)
+        self._ready: bool | None = None
+        """What the ready file says; None before it was first written."""
         self._fatal: BandshiftError | None = None
 
     # -- owners at work ----------------------------------------------------------------------------------
@@ -141,8 +152,12 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def run(self, put: Put, stopping: Callable[[], bool]) -> None:
         """Poll until told to stop; then finish the batch and commit. Raises what the worker cannot mend."""
-        with Collector() as collector:
-            await self._loop(put, stopping, collector)
+        self._tell_ready(ready=False)
+        try:
+            with Collector() as collector:
+                await self._loop(put, stopping, collector)
+        finally:
+            self._tell_ready(ready=False)
         await self._finish()
 
     async def _loop(self, put: Put, stopping: Callable[[], bool], collector: Collector) -> None:
@@ -162,6 +177,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
                 committed = loop.time()
             if loop.time() - checked >= _CHECK_SECONDS:
                 self._check_partitions()
+                self._check_progress(loop.time())
                 checked = loop.time()
 
     async def _next(self) -> Poll:
@@ -216,14 +232,27 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         except IllegalStateError:  # a rebalance took one of them meanwhile
             await asyncio.sleep(0.01)
             return {}
+        except OffsetOutOfRangeError as error:
+            self._begin_anew(error.args[0])
+            return {}
         except KafkaError as error:
             logger.warning("Kafka: expected records, got %s", type(error).__name__)
+            now = asyncio.get_running_loop().time()
+            for tp in ready:
+                self._watch.failed(tp.partition, _unread(error), now)
             await asyncio.sleep(_REST_SECONDS)
             return {}
         return {tp.partition: records for tp, records in found.items()}
 
+    def _begin_anew(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """The log is not where these partitions stand any more: taking over says what is missing."""
+        for tp in offsets:
+            if tp.partition in self.owners:
+                self.owners[tp.partition].ready = False
+
     def _failed(self, owner: Owner, error: BaseException) -> None:
         partition = owner.partition
+        self._watch.failed(partition, error, asyncio.get_running_loop().time())
         if isinstance(error, LogLostError | ProducerSpentError):
             self._fatal = error
         elif isinstance(error, BandshiftError | TimeoutError):
@@ -241,6 +270,43 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
                 f"{self._topic}: expected {self._partitions} partitions, now there are {len(now)}",
                 "customers' homes have moved: replay the log into a namespace with that many partitions",
             )
+
+    def _check_progress(self, now: float) -> None:
+        """See that all partitions get on, as far as they can."""
+        ends = {number: self._end(number) for number in self.owners}
+        standings = {number: owner.standing(ends[number]) for number, owner in self.owners.items()}
+        stuck = self._watch.look(standings, now)
+        self._tell_ready(ready=not self._watch.troubles and stuck is None)
+        if stuck is None:
+            return
+        for owner, task in self._working.items():
+            logger.error("partition %d is at work: %s", owner.partition, _where(task))
+        self._fatal = StuckError(
+            stuck, "start the worker again; if it comes to the same place, see: bandshift doctor"
+        )
+
+    def _tell_ready(self, *, ready: bool) -> None:
+        file = self._settings.ready_file
+        if file is None or ready == self._ready:
+            return
+        self._ready = ready
+        try:
+            if ready:
+                file.touch()
+            else:
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            self._fatal = SettingsError(
+                f"worker.ready_file: expected a file that can be written, {file}: {error.strerror}"
+            )
+
+    def _end(self, partition: int) -> int | None:
+        """The end of the log, as the last fetch told; None where there was none."""
+        tp = TopicPartition(self._topic, partition)
+        if tp not in self._consumer.assignment():  # a rebalance is under way
+            return None
+        end: int | None = self._consumer.last_stable_offset(tp)
+        return end
 
     # -- offsets -----------------------------------------------------------------------------------------
 
@@ -263,3 +329,17 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         except BandshiftError as error:
             # Not a member any more, or no broker: the next step's claim, or the rebalance, will tell.
             logger.warning("offsets not committed: %s", error)
+
+
+def _unread(error: KafkaError) -> BrokerError:
+    return BrokerError(f"Kafka: expected records, got {type(error).__name__}")
+
+
+def _where(task: asyncio.Task[None]) -> str:
+    """Where a task waits, from the outermost call to the innermost: its own stack has the outermost only."""
+    found: list[str] = []
+    waiting: Any = task.get_coro()
+    while (frame := getattr(waiting, "cr_frame", None)) is not None:
+        found.append(f"{frame.f_code.co_qualname}:{frame.f_lineno}")
+        waiting = waiting.cr_await
+    return " > ".join(found)

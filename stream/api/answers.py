@@ -27,7 +27,7 @@ class Why(Answer):
     """What one family of touchpoints adds to the log-odds."""
 
     family: str
-    """`combined`: what the families do together, beyond what each does by itself."""
+    """`combined`: what all smaller families do, and all of them together beyond what each does by itself."""
     contribution: float
     """Log-odds; below zero it speaks against the outcome."""
     text: str

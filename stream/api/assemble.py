@@ -69,12 +69,13 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Wo
     watch = Watch(store, ends, follower, pipelines)
     metrics.watch(watch)
     metrics.collect(ModelCollector(models, lambda: watch.ledgers))
-    await watch.look()
+    for _ in range(2):  # what is rebuilt shows against what was committed a look before
+        await watch.look()
     sender = KafkaSender(producer, topics)
     parts = Parts(
         settings=settings.api,
         partitions=partitions,
-        current=Current(store, queries, describe, pipelines, time.time),
+        current=Current(store, queries, describe, pipelines, time.time, watch),
         describe=describe,
         feed=feed,
         intake=Intake(sender, watch, partitions, time.time),
@@ -105,6 +106,7 @@ async def _consumer(kafka: KafkaSettings, **more: int) -> AsyncIterator[AIOKafka
         **client.options(kafka),
         auto_offset_reset="earliest",
         enable_auto_commit=False,
+        isolation_level="read_committed",  # what a transaction took back never happened
         **more,
     )
     try:

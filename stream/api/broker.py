@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from stream.api.intake import Sent
-from stream.broker import setup
+from stream.broker import group, setup
 from stream.broker.client import answering
 from stream.broker.topics import LIVE_CLOCK, Topics
 from stream.errors import BrokerError
@@ -75,6 +75,7 @@ class KafkaEnds:
         ]
         self._live = False
         self._asked = float("-inf")
+        self._begins: Sequence[int] | None = None
 
     async def ends(self) -> Sequence[int]:
         """The end of every partition."""
@@ -92,7 +93,20 @@ class KafkaEnds:
                 raise BrokerError(
                     f"{self._topics.touchpoints}: expected {len(self._tps)} partitions, "
                     f"now there are {partitions}",
-                    "customers' homes have moved: replay the log into a namespace with that many partitions",
+                    "customers' homes have moved: copy the log into a new namespace: bandshift rebuild --namespace next",
                 )
             self._asked = time.monotonic()
+            self._begins = None
         return self._live
+
+    async def begins(self) -> Sequence[int]:
+        """The first offset that is left of every partition; asked when `is_live` was."""
+        if self._begins is None:
+            with answering():
+                found = await self._consumer.beginning_offsets(self._tps)
+            self._begins = [found[tp] for tp in self._tps]
+        return self._begins
+
+    async def committed(self) -> Sequence[int | None]:
+        """What the workers' group has committed, by partition."""
+        return await group.committed(self._admin, self._topics, len(self._tps))

@@ -8,17 +8,19 @@ from typing import Final
 
 from schemas.home import home
 from schemas.outcomes import Outcome
-from stream.api import queries
+from stream.api import queries, rebuilding
 from stream.api.answers import CustomerNow, Decided, OutcomeNow, Point, Why
 from stream.api.describe import Describer, moment, moved, word
 from stream.api.problems import ProblemError
 from stream.api.queries import Placed, Queries, Scored
 from stream.api.records import MoveRow
+from stream.api.watch import Watch
 from stream.errors import StoreError
 from stream.features.codec import UnreadableStateError, decode
 from stream.model.evaluate import Evaluation, evaluate
 from stream.model.linear import MILLION
 from stream.partition.ledger import decode_ledger
+from stream.partition.rebuilding import Place, behind
 from stream.pipeline import Pipelines
 from stream.store.port import Store
 
@@ -35,16 +37,24 @@ class Current:
         describe: Describer,
         pipelines: Pipelines,
         wall: Callable[[], float],
+        watch: Watch,
     ) -> None:
         """`wall` is this machine's clock, in seconds since 1970."""
         self._store, self._queries, self._describe = store, ask, describe
-        self._pipelines, self._wall = pipelines, wall
+        self._pipelines, self._wall, self._watch = pipelines, wall, watch
 
     async def customer(self, customer_id: str) -> CustomerNow:
-        """The customer's scores, by the decisions in force; a problem where nothing has scored it."""
+        """The customer's scores, by the decisions in force; a problem where nothing has scored it, or its
+        partition is rebuilt.
+        """
         partition = home(customer_id, self._pipelines.partitions)
+        committed = self._watch.committed[partition]
         data = await self._store.read(partition, customer_id)
         (standing,) = await self._store.standings([partition])
+        # Sooner than the watch's next look: nobody may see half a state meanwhile.
+        if behind(Place(standing.position.offset if standing.position else None, committed)):
+            rebuilt = self._watch.rebuilding.get(partition)
+            raise rebuilding.problem(self._watch, "This customer's scores are", rebuilt)
         if data is None:
             raise ProblemError(
                 404,

@@ -57,6 +57,8 @@ class Follower:
         self._tps = {log: tp for tp, log in self._logs.items()}
         self._marks: dict[Log, Reached] = {}
         self._next: dict[Log, int] = {}
+        self._passed: dict[Log, int] = {}
+        """Where reading goes on: ends of transactions take up offsets, and are no records."""
         self._ends: dict[Log, int] = {}
         self._at_end = float("-inf")
         self._goal: dict[Log, int] = {}
@@ -67,7 +69,10 @@ class Follower:
     @property
     def lag(self) -> int:
         """Records of both topics that the view lacks, as far as the broker has told."""
-        return sum(max(0, end - self._next[log]) for log, end in self._known_ends().items())
+        return sum(max(0, end - self._reached(log)) for log, end in self._known_ends().items())
+
+    def _reached(self, log: Log) -> int:
+        return max(self._next[log], self._passed.get(log, 0))
 
     def _known_ends(self) -> dict[Log, int]:
         return {
@@ -101,6 +106,7 @@ class Follower:
         await self._seek()
         while True:
             batch = await self._read()
+            passed = {log: await self._consumer.position(tp) for tp, log in self._logs.items()}
             now = time.time()
             if batch and not self._same_topic(batch):
                 await self._rebuild()
@@ -112,12 +118,13 @@ class Follower:
             }
             if batch:
                 await self._take(batch, now)
+            self._passed = passed
             self.error = None
             self._look_for_end()
 
     def _look_for_end(self) -> None:
         """Note the latest moment whose end was reached: in a steady flow there is always a record more to read."""
-        if all(self._next[log] >= end for log, end in self._goal.items()):
+        if all(self._reached(log) >= end for log, end in self._goal.items()):
             self._at_end = max(self._at_end, self._goal_set)
             self._goal, self._goal_set = self._known_ends(), time.monotonic()
         if not self.lag:
@@ -142,7 +149,7 @@ class Follower:
             await self._rebuild()
             return
         partitions = len(self._logs) // len(LOGS)
-        self._marks = {}
+        self._marks, self._passed = {}, {}
         for tp, log in self._logs.items():
             low = (
                 max(first[tp], ends[tp] - _SCORES_BACK // partitions)

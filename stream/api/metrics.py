@@ -140,7 +140,7 @@ class _Seen(Collector):
             lag.add_metric([str(partition)], watch.lag(partition))
             clock.add_metric([str(partition)], ledger.clock / 1000)
             live.add_metric([str(partition)], ledger.live)
-        yield from (lag, clock, live)
+        yield from (lag, clock, live, *_rebuilding(watch))
         yield GaugeMetricFamily(
             "bandshift_view_lag_records",
             "Records of scores and band-changes that the view lacks",
@@ -148,3 +148,23 @@ class _Seen(Collector):
         )
         for name, wrong in (("kafka", watch.kafka_error), ("redis", watch.redis_error)):
             yield GaugeMetricFamily(f"bandshift_{name}_up", "1 if it answers", value=wrong is None)
+
+
+def _rebuilding(watch: Watch) -> Iterator[Metric]:
+    records = GaugeMetricFamily(
+        "bandshift_rebuild_remaining_records",
+        "Records to be taken in again until states are where they were, 0 where they are",
+        labels=["partition"],
+    )
+    seconds = GaugeMetricFamily(
+        "bandshift_rebuild_remaining_seconds",
+        "How long that will take; missing while it is unknown",
+        labels=["partition"],
+    )
+    for partition in range(watch.partitions):
+        found = watch.rebuilding.get(partition)
+        records.add_metric([str(partition)], found.remaining if found else 0)
+        left = found.seconds if found else 0.0
+        if left is not None:
+            seconds.add_metric([str(partition)], left)
+    yield from (records, seconds)

@@ -30,6 +30,7 @@ TITLES: Final[Mapping[str, str]] = {
     "too_large": "The request is too large",
     "unsupported_media_type": "The body's content type is not taken here",
     "too_many_streams": "Too many live feeds are open",
+    "rebuilding": "Scores are computed again from the log",
     "unavailable": "Kafka or Redis does not answer",
     "internal": "Something went wrong here",
 }

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Protocol
 from stream.errors import BandshiftError
 from stream.partition.intake import Reader
 from stream.partition.ledger import Ledger, Position, decode_ledger
+from stream.partition.rebuilding import Pace, Place, Rebuilding, together
 from stream.pipeline import SETTINGS, Pipelines
 from stream.store.port import Store
 
@@ -29,6 +30,12 @@ class Ends(Protocol):
 
     async def is_live(self) -> bool:
         """Whether the broker stamps touchpoints; BrokerError where there is no answer."""
+
+    async def begins(self) -> Sequence[int]:
+        """The first offset that is left of every partition; BrokerError where there is no answer."""
+
+    async def committed(self) -> Sequence[int | None]:
+        """What the workers have committed, by partition; BrokerError where there is no answer."""
 
 
 class Progress(Protocol):
@@ -74,6 +81,12 @@ class Watch:
         self._positions: list[Position | None] = [None] * partitions
         self._ends: Sequence[int] = [0] * partitions
         self._moved = [0.0] * partitions
+        self.committed: Sequence[int | None] = [None] * partitions
+        """What the workers have committed, as of the last look; None before the first commit."""
+        self._begins: Sequence[int] = [0] * partitions
+        self._pace = Pace()
+        self.rebuilding: dict[int, Rebuilding] = {}
+        """The partitions whose states are computed again from the log, as of the last look."""
 
     async def run(self) -> None:
         """Look again and again."""
@@ -83,9 +96,13 @@ class Watch:
 
     async def look(self) -> None:
         """Look once, at both sides at a time."""
+        # What was committed before the store is looked at: a worker moves the one after the other.
+        before = self.committed
         self.redis_error, self.kafka_error = await asyncio.gather(
             self._try(self._look_at_store), self._try(self._look_at_broker)
         )
+        if not self.redis_error:
+            self._look_at_rebuilding(before)
 
     async def _try(self, look: _Look) -> str | None:
         try:
@@ -110,6 +127,18 @@ class Watch:
     async def _look_at_broker(self) -> None:
         self._ends = await self._broker.ends()
         self.live_clock = await self._broker.is_live()
+        self._begins = await self._broker.begins()
+        self.committed = await self._broker.committed()
+
+    def _look_at_rebuilding(self, committed: Sequence[int | None]) -> None:
+        places = [
+            Place(position.offset if position else None, offset, begin)
+            for position, offset, begin in zip(
+                self._positions, committed, self._begins, strict=True
+            )
+        ]
+        found = self._pace.look(asyncio.get_running_loop().time(), places)
+        self.rebuilding = {number: each for each in found for number in each.partitions}
 
     def _look_at_decisions(self) -> None:
         """Take up what the log has adopted, unless the view's outcomes are others."""
@@ -130,6 +159,11 @@ class Watch:
         position = self._positions[partition]
         return max(0, self._ends[partition] - (position.offset if position else 0))
 
+    @property
+    def rebuilt(self) -> Rebuilding | None:
+        """All rebuilt partitions together; None where all is as it was."""
+        return together(list(self.rebuilding.values()))
+
     def stalled(self) -> list[int]:
         """Partitions with records to take in that have not moved lately."""
         now = asyncio.get_running_loop().time()
@@ -141,7 +175,7 @@ class Watch:
 
     def checks(self) -> list[Check]:
         """All conditions of readiness."""
-        view, stalled = self.view, self.stalled()
+        view, stalled, rebuilt = self.view, self.stalled(), self.rebuilt
         return [
             Check("kafka", self.kafka_error is None, self.kafka_error or "answers"),
             Check("redis", self.redis_error is None, self.redis_error or "answers"),
@@ -156,6 +190,11 @@ class Watch:
                 f"{stalled}: records wait, and no worker takes them in"
                 if stalled
                 else "moving or at the end",
+            ),
+            Check(
+                "states",
+                rebuilt is None,
+                rebuilt.text(self.partitions) if rebuilt else "up to where they were",
             ),
             Check(
                 "settings",

@@ -114,16 +114,30 @@ async def producer(
     answer was lost may be in the log twice; either way a partition has one batch under way, so order holds.
     """
     made = AIOKafkaProducer(
-        **options(kafka),
-        acks="all",
+        **_producing(kafka, batch),
         enable_idempotence=idempotent,
-        max_batch_size=batch,
-        max_request_size=MOST_REQUEST,
         linger_ms=linger_ms,
         compression_type=compression,
     )
     async with started(kafka, made, made.stop):
         yield made
+
+
+def transactional(kafka: KafkaSettings, name: str, timeout: float) -> AIOKafkaProducer:
+    """A producer of outputs that sends in transactions; starting it ends what another of its name left open.
+
+    A transaction that is open for longer than `timeout` seconds is taken back by the broker.
+    """
+    return AIOKafkaProducer(
+        **_producing(kafka, OUTPUTS_BATCH),
+        transactional_id=name,
+        transaction_timeout_ms=int(timeout * 1000),
+    )
+
+
+def _producing(kafka: KafkaSettings, batch: int) -> dict[str, Any]:
+    more = {"acks": "all", "max_batch_size": batch, "max_request_size": MOST_REQUEST}
+    return options(kafka) | more
 
 
 @asynccontextmanager
@@ -142,7 +156,10 @@ async def reader(kafka: KafkaSettings, *, wait_ms: int = 500) -> AsyncIterator[A
     meanwhile in a partition that the open request does not ask for waits until it returns.
     """
     made = AIOKafkaConsumer(
-        **options(kafka), max_partition_fetch_bytes=4 << 20, fetch_max_wait_ms=wait_ms
+        **options(kafka),
+        isolation_level="read_committed",  # what a transaction took back never happened
+        max_partition_fetch_bytes=4 << 20,
+        fetch_max_wait_ms=wait_ms,
     )
     async with started(kafka, made, made.stop):
         yield made

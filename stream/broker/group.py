@@ -1,14 +1,17 @@
-"""Who owns which partition, as the workers' group has it."""
+"""The workers' group: who owns which partition, and how far it has committed."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
+from stream.broker.client import answering
 from stream.broker.topics import Topics
+from stream.errors import BrokerError
 
 
 async def owners(admin: AIOKafkaAdminClient, topics: Topics) -> dict[int, str]:
@@ -23,6 +26,22 @@ async def owners(admin: AIOKafkaAdminClient, topics: Topics) -> dict[int, str]:
             for member in group[5]:
                 found |= _assigned(member, topics)
     return found
+
+
+async def committed(
+    admin: AIOKafkaAdminClient, topics: Topics, partitions: int
+) -> list[int | None]:
+    """C of every partition: the next offset to read, None where nothing was ever committed."""
+    try:
+        with answering():
+            found = await admin.list_consumer_group_offsets(topics.group)
+    except BrokerError as error:
+        if not isinstance(error.__cause__, GroupCoordinatorNotAvailableError):
+            raise
+        found = {}  # no group has ever been here
+    tps = [TopicPartition(topics.touchpoints, number) for number in range(partitions)]
+    offsets = [found[tp].offset if tp in found else -1 for tp in tps]
+    return [None if offset < 0 else offset for offset in offsets]
 
 
 def _assigned(member: Any, topics: Topics) -> dict[int, str]:

@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from stream.broker import deadletters
+from stream.broker.port import Committed, Transactor
+from stream.errors import RefusedError
 from stream.partition.control import Headers, Kind, Signer
+from stream.partition.ledger import Position
 from stream.partition.outputs import TOUCHPOINTS, Output
 from stream.partition.step import DeadLetter
 
@@ -33,6 +36,10 @@ class MemoryLog:
         self.topics: dict[tuple[str, int], list[MemoryRecord]] = defaultdict(list)
         self.offsets: dict[int, int] = {}
         self.positions: dict[int, int] = defaultdict(int)
+        self.reached: dict[int, Committed] = {}
+        """C of partitions whose outputs and offsets are one transaction."""
+        self.epochs: dict[int, int] = defaultdict(int)
+        """How often somebody has begun to publish for a partition."""
 
     def add(
         self,
@@ -84,3 +91,49 @@ class MemoryLog:
     async def append(self, partition: int, kind: Kind, what: str = "", version: int = 0) -> None:
         value, headers = self._signer.control(partition, kind, what, version)
         self.add(TOUCHPOINTS, partition, b"", value, headers)
+
+
+class MemoryTransactions:
+    """The `Transactions` of a log in memory: readers of it see what was committed, and nothing else."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self._log = log
+
+    async def confirm(self, partition: int) -> None:
+        """There is always just one member."""
+
+    async def fence(self, partition: int) -> Transactor:
+        self._log.epochs[partition] += 1
+        return MemoryTransactor(self._log, partition, self._log.epochs[partition])
+
+    async def committed(self, partition: int) -> Committed | None:
+        offset = self._log.offsets.get(partition)
+        if offset is None:
+            return None
+        found = self._log.reached.get(partition)
+        return found if found and found.position.offset == offset else Committed(Position(offset))
+
+    async def next(self, partition: int) -> int:
+        return self._log.positions[partition]
+
+
+class MemoryTransactor:
+    """A `Transactor` until another one begins."""
+
+    def __init__(self, log: MemoryLog, partition: int, epoch: int) -> None:
+        self._log = log
+        self._partition = partition
+        self._epoch = epoch
+
+    async def send(
+        self,
+        reached: Committed,
+        outputs: Sequence[Output] = (),
+        dead: Sequence[DeadLetter] = (),
+    ) -> None:
+        log, partition = self._log, self._partition
+        if log.epochs[partition] != self._epoch:
+            raise RefusedError(f"partition {partition}: another worker publishes for it")
+        await log.publish(outputs)
+        await log.bury(partition, dead)
+        log.offsets[partition], log.reached[partition] = reached.position.offset, reached

@@ -7,21 +7,22 @@ partition, and memory is bounded by one open and one queued batch per partition.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import AIOKafkaProducer
 
 from schemas.home import home
 from stream.broker.aside import aside
+from stream.broker.batches import Batches
 from stream.broker.client import answering
 from stream.broker.rows import Row
 from stream.broker.topics import MOST_RECORD
 from stream.errors import TouchpointFileError
 from stream.features.grid import KEPT
-from stream.partition.control import IN_STEP, Headers, Kind, Signer
+from stream.partition.control import IN_STEP, Kind, Signer
 from stream.partition.ticks import Ticks
 
 CHUNK: Final = 2_000
@@ -30,8 +31,6 @@ HOUR_MS: Final = 3_600_000
 _KEPT_MS: Final = KEPT * 1000
 _MOST_BYTES: Final = MOST_RECORD - 2_048
 """Bytes of key and value that still fit the topic's limit with the batch's own fields."""
-_MOST_OPEN: Final = 32 << 20
-"""Bytes of all open batches: with 10,000 partitions, each with a full one, it would be gigabytes."""
 _SLICES_PER_SECOND: Final = 50
 _MOST_TOLD: Final = 20
 _MOST_HOMES: Final = 200_000
@@ -94,7 +93,7 @@ class Replayer:
         self.replayed = Replayed()
         self._in_step = in_step
         self._signer = signer
-        self._batches = _Batches(producer, topic, partitions)
+        self._batches = Batches(producer, topic, partitions)
         self._partitions = partitions
         self._ticking = Ticks(int(tick_hours * HOUR_MS) if tick_hours else 0)
         self._latest = latest if latest is not None else 1 << 62
@@ -235,59 +234,3 @@ def _check_jump(row: Row, *later: Sequence[Row]) -> None:
             "sort the file by occurred_at or put that time right; if rows were sent before it, "
             "go on with --resume",
         )
-
-
-class _Batches:
-    """One open batch per partition, and what is on its way."""
-
-    def __init__(self, producer: AIOKafkaProducer, topic: str, partitions: int) -> None:
-        self._producer = producer
-        self._topic = topic
-        self._open: list[Any] = [None] * partitions
-        self._sizes = [0] * partitions
-        self._bytes = 0
-        self._sent: list[Awaitable[Any]] = []
-
-    def add(
-        self,
-        partition: int,
-        key: bytes | None,
-        value: bytes | None,
-        at: int,
-        headers: Headers = (),
-    ) -> bool:
-        """Add a record; False if the open batch has no room left, or there is too much in all."""
-        batch = self._open[partition]
-        if batch is None:
-            batch = self._open[partition] = self._producer.create_batch()
-        elif self._bytes > _MOST_OPEN:
-            return False
-        added = batch.append(timestamp=at, key=key, value=value, headers=list(headers))
-        if added is None:
-            return False
-        self._bytes += added.size
-        self._sizes[partition] += added.size
-        return True
-
-    async def ship(self, partition: int) -> None:
-        """Send the open batch of a partition; waits while the one before is still queued."""
-        batch, self._open[partition] = self._open[partition], None
-        if batch is None:
-            return
-        self._bytes -= self._sizes[partition]
-        self._sizes[partition] = 0
-        batch.close()
-        self._sent.append(await self._producer.send_batch(batch, self._topic, partition=partition))
-        if len(self._sent) > 4 * len(self._open):
-            waiting, self._sent = self._sent, []
-            await asyncio.gather(*waiting)
-
-    async def ship_all(self) -> None:
-        for partition in range(len(self._open)):
-            await self.ship(partition)
-
-    async def done(self) -> None:
-        """Send what is open and wait until everything is acknowledged."""
-        await self.ship_all()
-        waiting, self._sent = self._sent, []
-        await asyncio.gather(*waiting)

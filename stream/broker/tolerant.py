@@ -31,6 +31,12 @@ class _Tolerant(fetcher.PartitionRecords):  # type: ignore[misc]
     """The records of one fetch of one partition."""
 
     next_fetch_offset: int
+    _aborted_transactions: list[Any]
+    _aborted_producers: set[int]
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._all_aborted: list[Any] = list(self._aborted_transactions)
 
     def __next__(self) -> Any:
         try:
@@ -41,18 +47,29 @@ class _Tolerant(fetcher.PartitionRecords):  # type: ignore[misc]
 
     def _by_hand(self) -> Iterator[Any]:
         data, begin = memoryview(self._records.data), 0
+        self._aborted_transactions = self._all_aborted
+        self._aborted_producers.clear()
         while begin + _BASE <= len(data):
             end = begin + _BASE + int.from_bytes(data[begin + 8 : begin + _BASE], "big")
             if end > len(data):
                 return  # cut off by the fetch: it comes whole with the next
             batch = Batch(data[begin:end])
             begin = end
-            if not batch.is_control_batch:
+            if not self._took_back(batch) and not batch.is_control_batch:
                 for record in _records(batch, self._tp):
                     if record.offset >= self.next_fetch_offset:
                         self.next_fetch_offset = record.offset + 1
                         yield record
             self.next_fetch_offset = max(self.next_fetch_offset, batch.next_offset)
+
+    def _took_back(self, batch: Any) -> bool:
+        """Whether a batch is of a transaction that was taken back, as the client itself finds out."""
+        if self._isolation_level != fetcher.READ_COMMITTED or batch.producer_id is None:
+            return False
+        self._consume_aborted_up_to(batch.base_offset)
+        if batch.is_control_batch and self._contains_abort_marker(batch):
+            self._aborted_producers.discard(batch.producer_id)
+        return bool(batch.is_transactional and batch.producer_id in self._aborted_producers)
 
 
 def _records(batch: Any, tp: Any) -> Iterator[Any]:

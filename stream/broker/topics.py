@@ -86,6 +86,10 @@ class Topics:
         """The workers' consumer group."""
         return f"bandshift-{self.namespace}" if self.namespace else "bandshift"
 
+    def publisher(self, partition: int) -> str:
+        """The transactional id of whoever publishes for a partition."""
+        return f"{self.group}-{partition}"
+
     @property
     def learners(self) -> str:
         """The learners' consumer group."""

@@ -60,7 +60,7 @@ def _check(decisions: Decisions, ledgers: list[Ledger], partitions: int) -> None
     if not all(pipeline.fits(ledger) for ledger in ledgers):
         raise SettingsError(
             "outcomes: expected the names and the order of those in force (and types only added at the end)",
-            "for other outcomes, replay the log into a new namespace: bandshift replay --help",
+            "for other outcomes, copy the log into a new namespace: bandshift rebuild --namespace next --adopt",
         )
 
 

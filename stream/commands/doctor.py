@@ -42,6 +42,16 @@ def as_data(given: list[Value], report: Report) -> dict[str, object]:
         "partitions": [
             each._asdict() | {"owner": report.owners.get(each.partition)} for each in report.lags
         ],
+        "rebuilding": [
+            {
+                "partition": number,
+                "done": each.share,
+                "remaining_records": each.remaining,
+                "remaining_seconds": each.seconds,
+            }
+            for each in report.rebuilding
+            for number in each.partitions
+        ],
     }
 
 

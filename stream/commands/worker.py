@@ -16,14 +16,22 @@ logger = logging.getLogger("bandshift.worker")
 
 
 @click.command("worker")
+@click.option(
+    "--accept-loss",
+    is_flag=True,
+    help="Go on where the log no longer reaches back to the states: what lies between is lost for good.",
+)
 @configured
-def command(namespace: str | None) -> None:
+def command(namespace: str | None, *, accept_loss: bool) -> None:
     """Score touchpoints until told to stop.
 
     Any number of workers share the partitions of a namespace. Asked to stop (SIGTERM, Ctrl-C), a worker
     finishes its batch, commits, leaves the group and exits with status 0.
     """
     settings = settings_for(namespace)
+    if accept_loss:
+        worker = settings.worker.model_copy(update={"accept_loss": True})
+        settings = settings.model_copy(update={"worker": worker})
     log_to_stderr()
     until_stopped(lambda stop: _work(settings, stop))
 

@@ -90,6 +90,7 @@ async def outputs(kafka: KafkaSettings, topics: Topics, partitions: int) -> Asyn
         **client.options(kafka),
         auto_offset_reset="latest",
         enable_auto_commit=False,
+        isolation_level="read_committed",
         # What arrives in a partition that the open request does not ask for waits until it returns.
         fetch_max_wait_ms=_WAIT_MS,
     )

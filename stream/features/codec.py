@@ -26,13 +26,14 @@ from numpy.typing import NDArray
 
 from schemas.types import STAGES
 from stream.features.grid import FINE, WINDOWS
-from stream.features.layout import Layout
+from stream.features.layout import FACTS, Layout
 from stream.features.pending import pack
 from stream.features.state import CODE_BITS, CustomerState
 
-VERSION = 2
+VERSION = 3
 _HEAD = struct.Struct("<BBBII")
-_TILES = struct.Struct("<4IBBBHH")
+_TILES = struct.Struct("<4IBBBBHH")
+_KEPT = len(FACTS) - 1
 _EXAMPLES = struct.Struct("<II")
 _NEVER = (1 << 32) - 1
 _FIRED = struct.Struct("<II")
@@ -82,7 +83,7 @@ def _pack_tiles(state: CustomerState) -> bytes:
     facts = state.layout.facts
     return (
         _TILES.pack(
-            *map(int, state.row[facts : facts + 4]),
+            *map(int, state.row[facts : facts + _KEPT]),
             len(state.seen),
             ord(counts.typecode),
             ord(values.typecode),
@@ -153,7 +154,7 @@ def _read(customer_id: str, data: bytes, layout: Layout, outcomes: int) -> Custo
 def _read_tiles(state: CustomerState, data: bytes, begin: int) -> int:
     """Read the tiles that begin there; returns where they end."""
     *facts, kinds, width, size, tiles, valued = _TILES.unpack_from(data, begin)
-    state.row[state.layout.facts : state.layout.facts + 4] = array("d", facts)
+    state.row[state.layout.facts : state.layout.facts + _KEPT] = array("d", facts)
     state.counts, state.values = array(chr(width)), array(chr(size))
     ends: tuple[int, ...] = tuple(
         accumulate(

@@ -151,6 +151,10 @@ def _rhythm_features(_: Layout) -> Iterator[Feature]:
     yield Feature(
         "since_purchase", PURCHASES, "time since the last purchase", "days", "", log1p(90)
     )
+    # Who is in a log's first days comes often, or would not be; who comes later is mostly new.
+    yield Feature(
+        "came_after", ACTIVITY, "age of the log at the first touchpoint", "days", "", log1p(90)
+    )
 
 
 def _rhythm(layout: Layout, wanted: Numbers) -> Compute:
@@ -158,7 +162,7 @@ def _rhythm(layout: Layout, wanted: Numbers) -> Compute:
 
 
 def _rhythms(rows: Rows) -> Rows:
-    first, purchases, first_purchase, last_purchase, at = rows.T
+    first, purchases, first_purchase, last_purchase, came, at = rows.T
     tenure = np.where(first > 0, np.maximum(0.0, at // DAY - first // DAY), 0.0)
     gaps = np.maximum(purchases - 1, 0)
     mean = np.divide(
@@ -167,8 +171,8 @@ def _rhythms(rows: Rows) -> Rows:
     present = _AGES.take(_ages(rows, last_purchase[:, None] // HOUR)[:, 0]) / 24
     ratio = np.divide(present, mean, out=np.zeros_like(at), where=mean > 0)
     since = np.where(purchases > 0, np.maximum(0.0, at // DAY - last_purchase // DAY), 0.0)
-    found: Rows = np.log1p(np.stack((tenure, mean, ratio, purchases, since), axis=1))
-    found /= [log1p(90), log1p(90), log1p(4), log1p(16), log1p(90)]
+    found: Rows = np.log1p(np.stack((tenure, mean, ratio, purchases, since, came), axis=1))
+    found /= [log1p(90), log1p(90), log1p(4), log1p(16), log1p(90), log1p(90)]
     return found
 
 

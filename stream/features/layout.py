@@ -3,7 +3,7 @@
 counts    per window: one column per type, then one per stage
 values    per window: one column per stage, in hundredths of the currency
 last      per type: the hour (of the customer's grid) of the latest touchpoint, 0 = never
-facts     see FACTS; times in local seconds, 0 = never
+facts     see FACTS; times in local seconds, 0 = never; `came` in days
 """
 
 from __future__ import annotations
@@ -11,8 +11,12 @@ from __future__ import annotations
 from schemas.types import STAGES, TypeRegistry
 from stream.features.grid import WINDOWS
 
-FACTS = ("first", "purchases", "first_purchase", "last_purchase", "at")
-"""The order counts: the first four are kept as they change, `at` is the last column of a row."""
+FACTS = ("first", "purchases", "first_purchase", "last_purchase", "came", "at")
+"""The order counts: all but the last are kept as they change, `at` is the last column of a row.
+
+`came`: how many days old the log was when the customer's first touchpoint arrived, up to MOST_CAME.
+"""
+MOST_CAME = 90
 
 
 class Layout:

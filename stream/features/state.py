@@ -22,7 +22,7 @@ from stream.features.grid import (
     WINDOWS,
     shift,
 )
-from stream.features.layout import Layout
+from stream.features.layout import FACTS, MOST_CAME, Layout
 from stream.features.pending import Pending, unpack
 
 CODE_BITS = 9
@@ -253,6 +253,16 @@ class CustomerState:
         return edge
 
     # -- touchpoints ---------------------------------------------------------------------------------
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no touchpoint has been counted yet."""
+        return not self.row[self.layout.facts]
+
+    def came(self, seconds: int) -> None:
+        """Note how old the log is as the first touchpoint arrives."""
+        days = min(max(0, seconds) // DAY, MOST_CAME)
+        self.row[self.layout.facts + FACTS.index("came")] = days
 
     def add(self, event: int, kind: int, stage: int, time: int, cents: int) -> None:
         """Count a touchpoint that happened at local `time`, anywhere within what is kept.

@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 _OVERALL: Final = (
     "freshness",
     "tenure",
+    "came_after",
     "purchase_gap",
     "purchase_gap_ratio",
     "purchases_ever",

@@ -20,6 +20,7 @@ from stream.model.linear import MILLION, PRIOR, Scored
 from stream.model.parts import Parts, Rising
 from stream.model.prior import PriorTerms
 from stream.model.stages import MOST, combined, of_hazard, offsets, shares, softplus
+from stream.model.tiles import tiled
 
 Array = NDArray[np.float64]
 
@@ -135,6 +136,8 @@ class LearnedModel:
                 self._weights[block, width + pairs[pair]] = learned.theta[:, 1 + features + column]
             begin += len(learned.theta)
 
+        self._across = np.ascontiguousarray(self._weights.T)
+
     def _place_stages(self, outcomes: Sequence[Outcome]) -> None:
         counts = [len(outcome.stage_ends) for outcome in outcomes]
         self.stage_counts: tuple[int, ...] = tuple(counts)
@@ -159,9 +162,10 @@ class LearnedModel:
     def _stage_log_odds(self, columns: Array) -> tuple[Array, Array]:
         """Per row the prior's log-odds of each outcome, and those of each stage before its calibrator.
 
-        einsum and not a product of matrices: the last bits of that depend on the batch.
+        The last bits of a product of matrices depend on their shapes: so it is taken in tiles of one shape,
+        the last one filled up. In a tile, a row's result does not depend on its place or on the others.
         """
-        sums = np.einsum("nm,rm->nr", columns, self._weights) + self._bias
+        sums = tiled(columns, self._across) + self._bias
         outcomes = len(self.learned)
         priors = sums[:, :outcomes]
         hazards = self._shares * softplus(priors).take(self._of, axis=1)

@@ -17,7 +17,10 @@ from stream.model.linear import MILLION
 
 _MONTH: Final = next(number for number, window in enumerate(WINDOWS) if window.name == "30d")
 COMBINED: Final = "combined"
-"""In place of a family: what the parts, each by itself to first order, leave over."""
+"""In place of a family: what the families that are told leave over."""
+MOST_EACH_WAY: Final = 3
+"""So many families are told that raise a score, and so many that lower it: who reads a dozen reasons reads none."""
+_TOGETHER: Final = "all smaller reasons, and what all do together"
 _NAMED: Final = 2
 """How many kinds of touchpoint a reason names."""
 
@@ -78,20 +81,21 @@ class Reasons:
         place: int = 0,
         total: int | None = None,
     ) -> list[Reason]:
-        """The families that move a score, strongest first; `parts` are millionths of log-odds by family.
+        """The families that move a score most up and down, strongest first; `parts` are millionths by family.
 
         `raw` is the raw row that was scored; `words` keeps what was said of it for other outcomes of the row.
-        `total` is what all have to add up to: what the parts leave over is a reason of its own, *combined*.
-        So the contributions and the base add up to the log-odds exactly.
+        `total` is what all have to add up to: what those told leave over, the smaller families and what all
+        do together, is a reason of its own, *combined*. So the contributions and the base add up to the
+        log-odds exactly.
         """
-        left = 0 if total is None else total - sum(parts)
-        moving = [(-abs(part), number) for number, part in enumerate(parts) if part]
-        moving.sort()
+        whole = sum(parts)
+        left = 0 if total is None else total - whole
+        moving = _strongest(parts)
         rounding = left if moving and abs(left) <= len(parts) else 0
-        left -= rounding
+        left += whole - rounding - sum([parts[number] for number in moving])
         usual = self._usual.get(place)
         told: list[Reason] = []
-        for _, number in moving:
+        for number in moving:
             key = number if usual is None else number + len(parts) * (place + 1)
             text = words.get(key)
             if text is None:
@@ -99,7 +103,7 @@ class Reasons:
             part = parts[number] + (0 if told else rounding)
             told.append(Reason(self._families[number], part / MILLION, text))
         if left:
-            told.append(Reason(COMBINED, left / MILLION, "what all of these do together"))
+            told.append(Reason(COMBINED, left / MILLION, _TOGETHER))
         return told
 
     def _describe(
@@ -116,6 +120,13 @@ class Reasons:
         first, at = (int(raw[column]) for column in self._facts)
         last = int(max(raw[self._last]))
         return f"seen {_ago(hour, last)}, known for {_many(at // DAY - first // DAY, 'day')}"
+
+
+def _strongest(parts: Sequence[int]) -> list[int]:
+    """The numbers of the families to be told, strongest first."""
+    up = sorted([(-part, number) for number, part in enumerate(parts) if part > 0])
+    down = sorted([(part, number) for number, part in enumerate(parts) if part < 0])
+    return [number for _, number in sorted(up[:MOST_EACH_WAY] + down[:MOST_EACH_WAY])]
 
 
 def _words(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,10 @@ class Position(NamedTuple):
         """The position that str() wrote."""
         offset, cursor = text.split(":")
         return cls(int(offset), int(cursor))
+
+
+END: Final = Position(2**63)
+"""Beyond the end of any log."""
 
 
 class Ledger(msgspec.Struct):
@@ -48,6 +52,11 @@ class Ledger(msgspec.Struct):
     """Of the last watermark: all labels known up to then are out, in seconds since 1970."""
     learned_to: int = 0
     """Before the log goes live: models that know all labels up to then are in force, as far as there are any."""
+
+    began: int = 0
+    """When the log's clock began, in seconds since 1970: whoever imports tells all partitions the same."""
+    tail: str = ""
+    """The last record that was taken in (see `stream.partition.tail`)."""
 
     def count(self, what: str, number: int = 1) -> None:
         """Add to a count; one that is still nought is left out."""

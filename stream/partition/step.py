@@ -49,12 +49,18 @@ class Scoring(NamedTuple):
     labelled: list[Labelled] | None = None
     """Examples whose labels have become known."""
 
+    @property
+    def place(self) -> Position:
+        """Where it stands in the log."""
+        return Position(self.offset, self.cursor)
+
 
 class Mark(NamedTuple):
     """All labels known up to a time come before a scoring; `before` is that one's number in the step."""
 
     before: int
     known_to: int
+    place: Position
 
 
 @dataclass
@@ -72,12 +78,19 @@ class Step:
     """Scorings that an event caused; the others are silence's."""
     scorings: list[Scoring] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
+    places: list[Position] = field(default_factory=list)
+    """Of each output: the position of the scoring or record behind it."""
     forwarded: int = 0
     """Bytes of forwarded touchpoints, with their keys and headers."""
     dead: list[DeadLetter] = field(default_factory=list)
     watermarks: list[Mark] = field(default_factory=list)
     waits: int = 0
     """Where it ends because of it: the time up to which models must be known before it goes on."""
+
+    def say(self, place: Position, output: Output) -> None:
+        """Send something out."""
+        self.places.append(place)
+        self.outputs.append(output)
 
     def has_room(self, customer_id: str) -> bool:
         """Whether one more scoring, of this customer, may be part of it."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 
 class Ticks:
-    """A tick is due whenever the rows' time passes a multiple of so many milliseconds; 0 for none."""
+    """A tick is due at the first row, and whenever the rows' time passes a multiple of so many milliseconds.
+
+    The first tells all partitions when the log begins. 0: none is due.
+    """
 
     def __init__(self, every: int) -> None:
         self._every = every
@@ -16,4 +19,4 @@ class Ticks:
         if not every or (following is not None and at < following):
             return None
         self._next = (at // every + 1) * every
-        return None if following is None else at // every * every
+        return at if following is None else at // every * every

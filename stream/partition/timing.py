@@ -51,7 +51,7 @@ class Timer:
         step, ledger = self._step, self._step.ledger
         known_to = now - now % self._period
         if known_to > ledger.known_to:
-            step.watermarks.append(Mark(len(step.scorings), known_to))
+            step.watermarks.append(Mark(len(step.scorings), known_to, step.position))
             ledger.known_to = known_to
             step.position = Position(step.position.offset, step.position.cursor + 1)
             if self._keeps_step:

@@ -21,7 +21,7 @@ from stream.partition.bodies import Place
 from stream.partition.examples import ExampleRecords, watermark
 from stream.partition.opening import fill
 from stream.partition.outputs import Decision, Move
-from stream.partition.step import Scoring, Step
+from stream.partition.step import Mark, Scoring, Step
 from stream.partition.telling import Telling
 from stream.partition.timing import adopts
 
@@ -81,13 +81,13 @@ class Verdict:
         saying = {each.number: each for each in told}
         for number, scoring in enumerate(step.scorings):
             while marks and marks[0].before <= number:
-                self._mark(step, partition, marks.pop(0).known_to)
+                self._mark(step, partition, marks.pop(0))
             if scoring.labelled:
                 self._label(step, partition, scoring)
             if number in saying and telling is not None:
                 self._tell(telling, saying[number], scoring, partition, step)
         for mark in marks:
-            self._mark(step, partition, mark.known_to)
+            self._mark(step, partition, mark)
 
     def _look(self, telling: Telling, step: Step) -> list[Told]:
         """Every scoring in order: bands move, and what is to be told is noted."""
@@ -200,18 +200,20 @@ class Verdict:
 
     # -- outputs -----------------------------------------------------------------------------------------
 
-    def _mark(self, step: Step, partition: int, known_to: int) -> None:
+    def _mark(self, step: Step, partition: int, mark: Mark) -> None:
         ledger = step.ledger
         sequence = ledger.counts.get("examples", 0)
-        step.outputs.append(watermark(partition, known_to, sequence, adopts=adopts(ledger)))
+        said = watermark(partition, mark.known_to, sequence, adopts=adopts(ledger))
+        step.say(mark.place, said)
 
     def _label(self, step: Step, partition: int, scoring: Scoring) -> None:
         customer_id, at = scoring.state.customer_id, scoring.decided_ms // 1000
         for labelled in scoring.labelled or ():
             step.ledger.count("examples")
             sequence = step.ledger.counts["examples"]
-            step.outputs.append(
-                self._examples.example(customer_id, labelled, at, partition, sequence)
+            step.say(
+                scoring.place,
+                self._examples.example(customer_id, labelled, at, partition, sequence),
             )
 
     def _tell(
@@ -226,8 +228,9 @@ class Verdict:
             event,
         )
         chances = telling.chances(told.number)
-        step.outputs.append(
-            decision.score(self._outcomes, told.bands, chances, model.bases, model.versions)
+        step.say(
+            scoring.place,
+            decision.score(self._outcomes, told.bands, chances, model.bases, model.versions),
         )
         if not told.moves:
             return
@@ -236,7 +239,7 @@ class Verdict:
         for place, move in told.moves:
             reasons, since = telling.because(told.number, place, move)
             identity, changed = decision.band_change(move, reasons, since)
-            step.outputs.append(changed)
+            step.say(scoring.place, changed)
             if scoring.live and self._rules[place]:
                 self._fire(decision, place, move, identity, scoring, step)
 
@@ -249,5 +252,5 @@ class Verdict:
             if len(last) >= MOST_FIRED and number not in last:
                 del last[min(last, key=lambda rule: (last[rule], rule))]  # of rules long renamed
             last[number] = now
-            step.outputs.append(decision.trigger(move, rule, change))
+            step.say(scoring.place, decision.trigger(move, rule, change))
             step.ledger.count("triggers")

@@ -131,7 +131,7 @@ async def test_a_changed_partition_count(live_settings: MakeSettings, tmp_path: 
         for name in others:
             while not await _has(settings, name, 3):
                 pass
-    check(cli, "the states were made with 2 partitions, now there are 3", "bandshift replay")
+    check(cli, "the states were made with 2 partitions, now there are 3", "bandshift rebuild")
 
 
 async def _has(settings: Settings, topic: str, partitions: int) -> bool:

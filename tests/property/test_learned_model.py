@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.model.linear import MILLION
 from stream.model.models import Library, Model, Models
-from stream.model.reasons import COMBINED
+from stream.model.reasons import COMBINED, MOST_EACH_WAY
 from stream.model.snapshot import decode_snapshot, encode_snapshot
 from stream.model.stages import combined, offsets, shares
 from stream.settings import DEFAULT_OUTCOMES
@@ -50,6 +51,14 @@ def test_reasons_of_a_learned_model_add_up_exactly(model: Model, batch: list[lis
             assert base + sum(round(each.contribution * MILLION) for each in told) == total
             assert all(each.text for each in told)
             assert [each.family for each in told].count(COMBINED) <= 1
+            families = [each for each in told if each.family != COMBINED]
+            for sign in (1, -1):
+                said = [
+                    sign * each.contribution for each in families if sign * each.contribution > 0
+                ]
+                mine = sorted((sign * part / MILLION for part in parts[row][place]), reverse=True)
+                strongest = [each for each in mine[:MOST_EACH_WAY] if each > 0]
+                assert said == pytest.approx(strongest, abs=1e-4), "the strongest, in their order"
 
 
 @settings(max_examples=40)

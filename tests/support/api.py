@@ -67,6 +67,14 @@ class Broker:
         self._answer()
         return self.live
 
+    async def begins(self) -> Sequence[int]:
+        self._answer()
+        return [0] * self.world.partitions
+
+    async def committed(self) -> Sequence[int | None]:
+        self._answer()
+        return [await self.world.log.committed(number) for number in range(self.world.partitions)]
+
 
 class Deployment:
     """One API over one world."""
@@ -92,7 +100,9 @@ class Deployment:
         self.parts = Parts(
             settings=ApiSettings(**api),
             partitions=world.partitions,
-            current=Current(world.store, self.queries, self.describe, world.pipelines, wall),
+            current=Current(
+                world.store, self.queries, self.describe, world.pipelines, wall, self.watch
+            ),
             describe=self.describe,
             feed=self.feed,
             intake=Intake(self.broker, self.watch, world.partitions, wall),

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Space:
 
     settings: Settings
     store: RedisStore
+    spawned: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def topics(self) -> Topics:
@@ -47,7 +48,9 @@ class Space:
     async def produce(
         self, touches: Iterable[Touch], *, after: int = 0, last: bool = True, live: bool = False
     ) -> int:
-        """Write a log: every touchpoint to its customer's home at its own time, a tick a day, one at the end.
+        """Write a log: every touchpoint to its customer's home at its own time, with ticks.
+
+        One at the beginning, one a day, one at the end.
 
         A log written in two parts (`last=False`, then `after` the last time of the first) is the same log.
         One that is `live` from its beginning waits for no learner. Returns the number of records.
@@ -70,8 +73,8 @@ class Space:
                     written += 1
             day, at = after // TICK_SECONDS, after
             for at, customer, value in touches:
-                if day and at // TICK_SECONDS > day:
-                    await tick(at // TICK_SECONDS * TICK_SECONDS)
+                if not day or at // TICK_SECONDS > day:
+                    await tick(at // TICK_SECONDS * TICK_SECONDS if day else at)
                     written += self.partitions
                 day = at // TICK_SECONDS
                 where = home(customer, self.partitions)
@@ -166,12 +169,14 @@ class Space:
     def spawn(self, log: Path, *, program: str = "worker", **more: str) -> subprocess.Popen[bytes]:
         """A worker (or learner) as a process of its own; `more` are settings as environment variables."""
         with log.open("ab") as file:
-            return subprocess.Popen(
+            spawned = subprocess.Popen(
                 [sys.executable, "-m", "stream.cli", program],
                 env=environment(self.settings) | more,
                 stdout=file,
                 stderr=file,
             )
+        self.spawned.append(spawned)
+        return spawned
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[asyncio.Task[None]]:
@@ -187,11 +192,16 @@ class Space:
 
 @asynccontextmanager
 async def space(settings: Settings) -> AsyncIterator[Space]:
-    """The namespace of these settings."""
+    """The namespace of these settings; programs that a failed test has left at work are ended."""
     store = app.store(settings, Topics(settings.namespace))
+    found = Space(settings, store)
     try:
-        yield Space(settings, store)
+        yield found
     finally:
+        for program in found.spawned:
+            if program.poll() is None:
+                program.kill()
+                program.wait()
         await store.close()
 
 

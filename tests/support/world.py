@@ -90,12 +90,14 @@ class World:
         self.log.add(TOUCHPOINTS, target, customer.encode(), value, (), int(timestamp * 1000))
 
     def history(self, touches: Iterable[Touch]) -> None:
-        """A log as `tests.support.live.Space.produce` writes it: with a tick a day and one at the end."""
+        """A log as `tests.support.live.Space.produce` writes it: with a tick at its beginning, one a day and one at the end."""
         if self.learning is not None:
             self.control(Kind.ADOPT, 0, IN_STEP, 1)
         day = at = 0
         for at, customer, value in touches:
-            if day and at // TICK_SECONDS > day:
+            if not day:
+                self.control(Kind.TICK, at)
+            elif at // TICK_SECONDS > day:
                 self.control(Kind.TICK, at // TICK_SECONDS * TICK_SECONDS)
             day = at // TICK_SECONDS
             self.send(customer, value, at)

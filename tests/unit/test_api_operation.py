@@ -42,7 +42,14 @@ async def test_it_is_ready_when_everything_is_there(tmp_path: Path) -> None:
     async with deployment(tmp_path) as made, made.client() as client:
         made.world.send("2281", touchpoint(1, "2281", "purchase", START), START)
         await made.catch_up()
-        assert set(await ready(client)) == {"kafka", "redis", "view", "partitions", "settings"}
+        assert set(await ready(client)) == {
+            "kafka",
+            "redis",
+            "view",
+            "partitions",
+            "states",
+            "settings",
+        }
         assert all((await ready(client)).values())
 
 

@@ -117,7 +117,7 @@ async def test_every_row_goes_home_in_order() -> None:
 
 
 async def test_time_goes_by_for_all_partitions() -> None:
-    """Every partition gets a tick at each day that the rows pass, before the rows after it, and one at the end."""
+    """Every partition gets a tick at the first row, at each day that the rows pass, before them, and one at the end."""
     producer = Producer()
     midnight = START // DAY * DAY
     rows = [row(1, midnight + 5), row(2, midnight + DAY + 7), row(3, midnight + 4 * DAY + 9)]
@@ -126,13 +126,13 @@ async def test_time_goes_by_for_all_partitions() -> None:
 
     for partition in range(3):
         ticks = [each for each in producer.sent if each.partition == partition and each.is_tick]
-        ends = [midnight + DAY, midnight + 4 * DAY, midnight + 4 * DAY + 9]
+        ends = [midnight + 5, midnight + DAY, midnight + 4 * DAY, midnight + 4 * DAY + 9]
         assert [tick.at for tick in ticks] == ends
         for tick in ticks:
             assert SIGNER.read_control(partition, tick.headers, tick.value) is not None
     where = home("ann", 3)
     order = [each.value or b"tick" for each in producer.sent if each.partition == where]
-    assert order == [b"1", b"tick", b"2", b"tick", b"3", b"tick"]
+    assert order == [b"tick", b"1", b"tick", b"2", b"tick", b"3", b"tick"]
 
 
 async def test_late_rows_are_sent_and_counted() -> None:
@@ -254,7 +254,13 @@ async def test_a_rate_sends_in_small_steps() -> None:
         def watch(told: Replayed, producer: Producer = producer) -> None:
             seen.append((told.rows, len(producer.sent)))
 
-        await send(producer, [row(number, START) for number in range(250)], rate=rate, watch=watch)
+        await send(
+            producer,
+            [row(number, START) for number in range(250)],
+            rate=rate,
+            watch=watch,
+            tick_hours=None,
+        )
         assert seen == ([(100, 100), (200, 200), (250, 250)] if rate else [(250, 240)])
 
 

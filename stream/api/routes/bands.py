@@ -16,6 +16,7 @@ from stream.api.answers import Members, Outcomes
 from stream.api.parts import Parts
 from stream.api.problems import ProblemError
 from stream.api.queries import Order
+from stream.api.rebuilding import ANSWERS, refuse_lists
 from stream.api.routes.customers import place_of
 
 _Key = tuple[int, str]
@@ -36,7 +37,7 @@ def router(parts: Parts) -> APIRouter:
             )
         )
 
-    @made.get("/bands/{outcome}/{band}", summary="Customers in a band")
+    @made.get("/bands/{outcome}/{band}", summary="Customers in a band", responses=ANSWERS)
     async def members(
         outcome: Annotated[str, Path(examples=["purchase"])],
         band: Annotated[
@@ -52,6 +53,7 @@ def router(parts: Parts) -> APIRouter:
     ) -> Members:
         """A page of them. Probabilities are the published ones: silence since is not in them."""
         place, number = place_of(parts, outcome), _band(band)
+        refuse_lists(parts.watch)
         after = None if cursor is None else _decode(cursor, order)
         rows = await parts.queries.ask(
             partial(

@@ -8,10 +8,12 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query
 
 from schemas.fields import Identifier
+from schemas.home import home
 from stream.api import queries
 from stream.api.answers import CustomerNow, History, Names
 from stream.api.parts import Parts
 from stream.api.problems import Problem, ProblemError
+from stream.api.rebuilding import ANSWERS, refuse_customer
 
 CustomerId = Annotated[
     Identifier,
@@ -32,7 +34,8 @@ _UNSCORED: Final[dict[int | str, dict[str, Any]]] = {
     404: {
         "model": Problem,
         "description": "Unscored: nothing of this customer has been scored",
-    }
+    },
+    **ANSWERS,
 }
 
 
@@ -50,7 +53,11 @@ def router(parts: Parts) -> APIRouter:
         return Names(customers=tuple(found))
 
     # Before the route below: an id may hold slashes, and that one takes whatever follows.
-    @made.get("/customers/{customer_id:path}/bands", summary="History of a customer's bands")
+    @made.get(
+        "/customers/{customer_id:path}/bands",
+        summary="History of a customer's bands",
+        responses=ANSWERS,
+    )
     async def history(
         customer_id: CustomerId, outcome: OfOutcome = None, limit: Most = 100
     ) -> History:
@@ -70,7 +77,11 @@ def router(parts: Parts) -> APIRouter:
         """
         return await parts.current.customer(customer_id)
 
-    @made.get("/customer/bands", summary="History of the bands of a customer of any id")
+    @made.get(
+        "/customer/bands",
+        summary="History of the bands of a customer of any id",
+        responses=ANSWERS,
+    )
     async def history_of(
         customer_id: AnyId, outcome: OfOutcome = None, limit: Most = 100
     ) -> History:
@@ -86,6 +97,7 @@ def router(parts: Parts) -> APIRouter:
 
 
 async def _history(parts: Parts, customer_id: str, outcome: str | None, limit: int) -> History:
+    refuse_customer(parts.watch, home(customer_id, parts.partitions))
     place = None if outcome is None else place_of(parts, outcome)
     rows = await parts.queries.ask(
         partial(queries.moves, customer=customer_id, outcome=place, limit=limit)

@@ -16,7 +16,7 @@ from stream.api.problems import Problem, ProblemError
 
 _EXAMPLE = """id: b:12,7,0;s:44,3,9
 event: hello
-data: {"at":"2026-01-31T09:30:00Z","view_lag":0,"caught_up":true,"stalled":[],"kafka":true,"redis":true,"live":true}
+data: {"at":"2026-01-31T09:30:00Z","view_lag":0,"caught_up":true,"stalled":[],"rebuilding":null,"kafka":true,"redis":true,"live":true}
 
 id: b:13,7,0;s:44,3,9
 event: band-change
@@ -26,12 +26,20 @@ data: {"specversion":"1.0","type":"bandshift.band-change.v1","subject":"2281","d
 
 def freshness(parts: Parts) -> dict[str, Any]:
     """How far the feed can be trusted to show what is."""
-    watch = parts.watch
+    watch, rebuilt = parts.watch, parts.watch.rebuilt
     return {
         "at": datetime.now(UTC),
         "view_lag": watch.view.lag,
         "caught_up": watch.view.caught_up and watch.view.error is None,
         "stalled": watch.stalled(),
+        "rebuilding": None
+        if rebuilt is None
+        else {
+            "partitions": list(rebuilt.partitions),
+            "done": rebuilt.share,
+            "remaining_records": rebuilt.remaining,
+            "remaining_seconds": rebuilt.seconds,
+        },
         "kafka": watch.kafka_error is None,
         "redis": watch.redis_error is None,
         "live": any(ledger.live for ledger in watch.ledgers),

@@ -27,7 +27,9 @@ def router(parts: Parts) -> APIRouter:
         responses={503: {"model": Ready, "description": "Something is missing"}},
     )
     async def readyz(response: Response) -> Ready:
-        """Kafka and Redis answer, the view is caught up, every partition moves or is at its end, settings agree."""
+        """Kafka and Redis answer, the view is caught up, every partition moves or is at its end, no states are rebuilt,
+        settings agree.
+        """
         checks = parts.watch.checks()
         ready = all(check.ok for check in checks)
         response.status_code = 200 if ready else 503

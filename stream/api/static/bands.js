@@ -1,6 +1,6 @@
 // Who is in which band of an outcome.
 
-import { get } from "./api.js";
+import { Problem, get } from "./api.js";
 import { glyph, pill } from "./band.js";
 import { find, make, reading, show } from "./dom.js";
 import { all, load, outcome } from "./outcomes.js";
@@ -88,8 +88,9 @@ export class Bands {
     try {
       const found = await this.ask(PAGE);
       if (number === this.number) this.fill(found, false);
-    } catch {
-      if (number === this.number) this.blank("This list could not be read. It is tried again by itself.");
+    } catch (error) {
+      const rebuilding = error instanceof Problem && error.body.state === "rebuilding";
+      if (number === this.number) this.blank(rebuilding ? error.message : "This list could not be read. It is tried again by itself.");
     } finally {
       if (this.asking === number) this.asking = null;
     }

@@ -1,6 +1,7 @@
 // Whether what is shown can be trusted: live, reconnecting, or stale, and why.
 
 import { find, show } from "./dom.js";
+import { remaining } from "./words.js";
 
 export class State {
   constructor(retry) {
@@ -28,6 +29,7 @@ export class State {
     if (this.connection !== "live" || fresh === null) return "";
     if (!fresh.kafka) return "Kafka does not answer: new touchpoints are not seen.";
     if (!fresh.redis) return "Redis does not answer: scores cannot be read.";
+    if (fresh.rebuilding) return rebuilding(fresh.rebuilding);
     if (fresh.stalled.length) return "Touchpoints wait, and no worker takes them in.";
     if (!fresh.caught_up) return `This view is ${fresh.view_lag.toLocaleString()} records behind and catching up.`;
     return "";
@@ -45,7 +47,7 @@ export class State {
     let text = "";
     if (why) {
       state = "stale";
-      word = "Stale";
+      word = this.connection === "live" && this.fresh.kafka && this.fresh.redis && this.fresh.rebuilding ? "Rebuilding" : "Stale";
       text = why;
     } else if (state === "reconnecting") {
       text = `${this.detail.why || "The connection is lost; what you see is as of then."} ${this.next()}`;
@@ -67,4 +69,9 @@ export class State {
     find("notice-text").textContent = text;
     show(find("notice-act"), state === "reconnecting" || this.connection === "silent");
   }
+}
+
+function rebuilding(found) {
+  const left = remaining(found.remaining_seconds);
+  return `Scores are rebuilt from the log: ${Math.floor(found.done * 100)} % done${left && `, ${left} left`}. Until then some customers are not shown.`;
 }

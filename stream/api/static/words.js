@@ -62,6 +62,14 @@ export function age(milliseconds) {
   return `${Math.floor(seconds / 86400)} days ago`;
 }
 
+// A time to wait, rounded up; nothing where it is unknown.
+export function remaining(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  if (seconds <= 60) return "less than a minute";
+  const minutes = Math.ceil(seconds / 60);
+  return minutes <= 90 ? `about ${minutes} minutes` : `about ${Math.ceil(minutes / 60)} hours`;
+}
+
 export function span(milliseconds) {
   const found = age(milliseconds);
   return found === "just now" ? "a moment" : found.replace(" ago", "").replace(/ s$/, " seconds").replace(/ h$/, " hours");

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from stream.errors import BandshiftError
 
 _T = TypeVar("_T")
 Effect = Callable[[], Awaitable[object]]
+TURN: Final = "turn"
+"""What a worker asks for before it goes on; nothing can go wrong with it."""
 
 
 @dataclass
@@ -22,6 +24,13 @@ class Notes:
     broken: list[str] = field(default_factory=list)
     """Promises broken on the way: the promise's name, a colon, and how."""
     happened: Counter[str] = field(default_factory=Counter)
+    story: list[str] = field(default_factory=list)
+    """What happened, one line each, for whoever looks at a run."""
+
+    def tell(self, what: str) -> None:
+        """Count something that happened by itself, and write it down."""
+        self.happened[what] += 1
+        self.story.append(f"-- {what} --")
 
 
 class Fate(Enum):
@@ -30,10 +39,17 @@ class Fate(Enum):
     ANSWERED = auto()
     FAILED = auto()
     """Without an effect."""
+    SILENT = auto()
+    """With its whole effect, but without a reply."""
     LOST = auto()
     """With its effect, but without a reply; of what was to be published, only a part arrives."""
     LATE = auto()
     """Without a reply; the effect may still come, whenever the schedule wants."""
+    TWICE = auto()
+    """A client that heard nothing has sent it again: it takes effect twice, and the second reply counts."""
+
+
+BAD: Final = tuple(fate for fate in Fate if fate is not Fate.ANSWERED)
 
 
 @dataclass(eq=False)
@@ -69,12 +85,21 @@ class Calls:
             fate = await call.fate
         finally:
             self.waiting.remove(call)
-            if call.fate.cancelled() and later is not None:
-                self.late.append(later)
+            if call.fate.cancelled() and what != TURN:
+                self.notes.story.append(f"{who}: {what} (gives up)")
+                self.late += [later] if later is not None else []
         if fate is Fate.ANSWERED:
+            if what != TURN:
+                self.notes.story.append(f"{who}: {what}")
             return await effect()
         self.notes.happened[f"{what} {fate.name.lower()}"] += 1
-        if fate is Fate.LOST:
+        self.notes.story.append(f"{who}: {what} ({fate.name.lower()})")
+        if fate is Fate.TWICE:
+            await effect()
+            return await effect()
+        if fate is Fate.SILENT:
+            await effect()
+        elif fate is Fate.LOST:
             await (later or effect)()
         elif fate is Fate.LATE and later is not None:
             self.late.append(later)

@@ -9,12 +9,12 @@ import msgspec
 
 from stream.agents.owner import Owner
 from stream.errors import RefusedError
-from stream.partition.ledger import Position
+from stream.partition.ledger import Position, decode_ledger, encode_ledger
 from stream.partition.step import Entry
-from stream.store.memory import _Partition
 from stream.store.port import Standing, Write
-from tests.support.faults.schedule import Mutation
-from tests.support.faults.store import Kept
+from tests.support.faults.calls import Notes
+from tests.support.faults.run import Mutation
+from tests.support.faults.store import Kept, Version
 
 _NO_OUTPUTS: Final = msgspec.msgpack.encode([])
 
@@ -32,7 +32,7 @@ class _CommitsEarly(Owner):
 class _ChecksNoClaim(Kept):
     """The exact position is enough."""
 
-    def _held(self, partition: int, claim: str, position: Position | None) -> _Partition:
+    def _held(self, partition: int, claim: str, position: Position | None) -> Version:
         del claim
         found = self._at(partition)
         if found.position != position:
@@ -43,8 +43,27 @@ class _ChecksNoClaim(Kept):
 class _ChecksNothing(Kept):
     """No claim, and any position up to that of the step will do."""
 
-    def _held(self, partition: int, claim: str, position: Position | None) -> _Partition:
+    def _held(self, partition: int, claim: str, position: Position | None) -> Version:
         del claim, position
+        return self._at(partition)
+
+
+class _CountsClaims(Kept):
+    """The claim is a number one greater than the one before: it falls back with the store."""
+
+    def __init__(self, notes: Notes) -> None:
+        super().__init__(notes)
+        self._numbers: dict[str, str] = {}
+
+    async def claim(self, partition: int, claim: str) -> Standing:
+        number = str(int(self._at(partition).claim or "0") + 1)
+        standing = await super().claim(partition, claim)
+        self._numbers[claim] = self._at(partition).claim = number
+        self.versions[partition][-1].claim = number
+        return standing
+
+    def _held(self, partition: int, claim: str, position: Position | None) -> Version:
+        super()._held(partition, self._numbers[claim], position)
         return self._at(partition)
 
 
@@ -80,21 +99,45 @@ class _HandsOutNoOutbox(Kept):
         return (await super().claim(partition, claim))._replace(outbox=None)
 
 
+class _StoresVersionsLate(Kept):
+    """What a step adopts is stored with the step after it."""
+
+    async def apply(self, partition: int, claim: str, base: Position | None, write: Write) -> None:
+        before = decode_ledger(self._at(partition).ledger)
+        ledger = decode_ledger(write.ledger)
+        if ledger.versions != before.versions and before.clock:
+            ledger.versions = before.versions
+            ledger.settings = before.settings
+            ledger.types, ledger.states = before.types, before.states
+            write = write._replace(ledger=encode_ledger(ledger))
+        await super().apply(partition, claim, base, write)
+
+
 class _ComparesOffsets(Owner):
     """The outbox counts as sent where N and C are at the same record, even amid its due scorings."""
 
-    _same = False
+    def _is_beyond_c(self, position: Position) -> bool:
+        return position.offset > self._committed
 
-    def _check_states(self) -> None:
-        super()._check_states()
-        self._same = self._position is not None and self._position.offset == self._committed
-        self._committed += self._same
+
+class _ComparesNothing(Owner):
+    """Whoever takes over goes on from N, as if C were there too."""
 
     async def take_over(self) -> None:
-        self._same = False
         await super().take_over()
-        self._committed -= self._same
-        self._published = max(self._committed, self._position.offset if self._position else 0)
+        if self._position is not None:
+            self._committed = self._published = self._position.offset
+
+
+class _CommitsHalfDone(Owner):
+    """C passes a record as soon as some of its due scorings are published."""
+
+    def to_commit(self) -> int | None:
+        position, found = self._position, super().to_commit()
+        half = self.ready and position is not None and position.cursor > 0
+        if half and position is not None and self._published == position.offset:
+            return max(position.offset + 1, self._committed)
+        return found
 
 
 class _PublishesSilentSteps(Owner):
@@ -179,10 +222,17 @@ class _KeepsStates(Owner):
         self._states = self._known
 
 
+READS_UNCHECKED: Final = "states read without claim and position"
 MUTATIONS: Final = (
     ("offsets committed before publishing", "commits", Mutation(owner=_CommitsEarly)),
     ("claim not checked", "claims", Mutation(kept=_ChecksNoClaim)),
     ("neither claim nor position checked", "states", Mutation(kept=_ChecksNothing)),
+    ("claim a counter", "claims", Mutation(kept=_CountsClaims)),
+    (READS_UNCHECKED, "states", Mutation(kept=ChecksNoReads)),
+    ("offsets committed past a record half done", "commits", Mutation(owner=_CommitsHalfDone)),
+    ("adopted version not stored with its step", "outputs", Mutation(kept=_StoresVersionsLate)),
+    ("N not compared with C", "silence", Mutation(owner=_ComparesNothing)),
+    ("no look at claim and position without work", "end", Mutation(kept=HoldsAnything)),
     ("outbox not stored", "outputs", Mutation(kept=_StoresNoOutbox)),
     ("outbox not sent again", "outputs", Mutation(kept=_HandsOutNoOutbox)),
     ("N compared with C by offset alone", "outputs", Mutation(owner=_ComparesOffsets)),

@@ -6,22 +6,23 @@ programs wrote, the owners' own ticks, and forwards in the order in which they a
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
 from stream.agents.owner import Owner, Parts
-from stream.broker.memory import DEAD_LETTERS, MemoryLog
+from stream.broker.memory import DEAD_LETTERS, MemoryLog, MemoryRecord
 from stream.partition.control import Signer
 from stream.partition.ledger import decode_ledger, totals
 from stream.partition.outputs import BAND_CHANGES, SCORES, TOUCHPOINTS, TRIGGERS
-from stream.store.digest import digest
+from stream.store.digest import Digest, digest
 from stream.store.memory import MemoryStore
 from tests.support.faults.calls import Notes
+from tests.support.faults.loop import run
+from tests.support.faults.run import SOUND, Mutation, Run
 from tests.support.faults.scenario import pipelines
-from tests.support.faults.schedule import SOUND, Mutation, Schedule
+from tests.support.faults.schedule import Schedule
 from tests.support.faults.sent import Sent, sent
 from tests.support.world import KEY
 
@@ -36,39 +37,43 @@ class Result:
     counts: Mapping[str, int]
     """Of all partitions."""
     broken: Sequence[str]
-    """Promises that were broken: each line begins with the promise's name, and ends with the seed."""
+    """Promises that were broken: each line begins with the promise's name, and ends with what replays the run."""
 
     def of(self, promise: str) -> list[str]:
         """How one promise was broken."""
         return [each for each in self.broken if each.startswith(promise + ":")]
 
 
-def result(seed: int, partitions: int = 1, mutation: Mutation = SOUND) -> Result:
+def result(seed: int, partitions: int = 1, mutation: Mutation = SOUND, records: int = 60) -> Result:
     """The run of a seed, and what it broke."""
-    schedule = Schedule(seed, partitions, mutation)
+    return result_of(Schedule(seed, partitions, mutation, records))
+
+
+def result_of(schedule: Run) -> Result:
+    """A run, and what it broke."""
 
     async def whole() -> list[str]:
-        # A killed worker's publishing fails with nobody left to hear of it: no news in such a run.
-        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         await schedule.run()
         return await broken(schedule)
 
-    found = asyncio.run(whole())
+    found = run(whole())
     kept = schedule.kept.partitions.values()
     counts = totals([decode_ledger(each.ledger) for each in kept])
-    where = f" (seed {seed}, {partitions} partition(s))"
-    return Result(schedule.notes, counts, [each + where for each in found])
+    replay = f"  (python -m tests.support.faults {schedule.name})"
+    return Result(schedule.notes, counts, [each + replay for each in found])
 
 
-async def broken(schedule: Schedule) -> list[str]:
+async def broken(schedule: Run) -> list[str]:
     """The promises that a run has broken, in words."""
     found = list(schedule.notes.broken)
     if any(each.startswith("end:") for each in found):
         return found  # there is nothing to compare yet
-    references = [await _undisturbed(schedule, each) for each in range(schedule.partitions)]
-    for partition, (store, _) in enumerate(references):
-        found += await _states(schedule, partition, store)
-    ours, theirs = _Topics(schedule.journal), [_Topics(log) for _, log in references]
+    topics, partitions = schedule.journal.topics, schedule.partitions
+    logs = [tuple(topics[TOUCHPOINTS, each]) for each in range(partitions)]
+    references = [await _undisturbed(partitions, each, log) for each, log in enumerate(logs)]
+    for partition, reference in enumerate(references):
+        found += await _states(schedule, partition, reference)
+    ours, theirs = _Topics(schedule.journal), [each.topics for each in references]
     found += ours.doubled
     found += _outputs(ours, theirs)
     found += _forwards(ours, theirs)
@@ -76,24 +81,46 @@ async def broken(schedule: Schedule) -> list[str]:
     return found
 
 
-async def _undisturbed(schedule: Schedule, partition: int) -> tuple[MemoryStore, MemoryLog]:
+@dataclass(frozen=True)
+class _Reference:
+    """What an undisturbed owner makes of a partition's log."""
+
+    store: MemoryStore
+    digest: Digest
+    topics: _Topics
+
+
+_known: dict[tuple[int, int, tuple[MemoryRecord, ...]], _Reference] = {}
+_MOST_KNOWN: Final = 1_000
+"""Many runs are over the same log: what comes of it is found out once."""
+
+
+async def _undisturbed(
+    partitions: int, partition: int, records: tuple[MemoryRecord, ...]
+) -> _Reference:
     """What one owner makes of a partition's log, all at once and nothing going wrong."""
+    found = _known.get((partitions, partition, records))
+    if found is not None:
+        return found
     store, log = MemoryStore(), MemoryLog(Signer(KEY, TOUCHPOINTS))
-    records = schedule.journal.topics[TOUCHPOINTS, partition]
     log.topics[TOUCHPOINTS, partition] += records
-    owner = Owner(partition, Parts(pipelines(schedule.partitions), store, log, lambda: 0))
+    owner = Owner(partition, Parts(pipelines(partitions), store, log, lambda: 0))
     await owner.work(())
     await owner.work(records)
     while owner.busy:
         await owner.work(())
     await owner.acknowledged()
-    return store, log
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    found = _Reference(store, await digest(store, [partition]), _Topics(log))
+    _known[partitions, partition, records] = found
+    return found
 
 
-async def _states(schedule: Schedule, partition: int, store: MemoryStore) -> list[str]:
-    ours, theirs = schedule.kept.partitions[partition], store.partitions[partition]
+async def _states(schedule: Run, partition: int, reference: _Reference) -> list[str]:
+    ours, theirs = schedule.kept.partitions[partition], reference.store.partitions[partition]
     found = []
-    if (await digest(schedule.kept, [partition])) != (await digest(store, [partition])):
+    if (await digest(schedule.kept, [partition])) != reference.digest:
         found.append(f"states: the digest of {partition} is another")
     if ours.due != theirs.due:
         found.append(f"states: customers of {partition} are due at other times")
@@ -150,7 +177,7 @@ def _forwards(ours: _Topics, theirs: Sequence[_Topics]) -> Iterator[str]:
             yield f"forwards: those of {origin} are others, or came in another order"
 
 
-def _commits(schedule: Schedule, ours: _Topics, theirs: Sequence[_Topics]) -> Iterator[str]:
+def _commits(schedule: Run, ours: _Topics, theirs: Sequence[_Topics]) -> Iterator[str]:
     """C only rises, and all that records before it cause had arrived by then."""
     arrived, never = schedule.journal.arrived, len(schedule.journal.arrived)
     for partition, reference in enumerate(theirs):

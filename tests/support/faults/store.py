@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import msgspec
@@ -21,25 +21,40 @@ _T = TypeVar("_T")
 _outbox = msgspec.msgpack.Decoder(list[Output])
 
 
+@dataclass
+class Version(_Partition):
+    """A partition at some time; `holder` made the newest claim that survives, however claims are checked."""
+
+    holder: str = ""
+
+
 class Kept(MemoryStore):
     """What Redis holds, and every version that it ever held."""
 
     def __init__(self, notes: Notes) -> None:
         super().__init__()
         self._notes = notes
-        self.versions: dict[int, list[_Partition]] = defaultdict(lambda: [_Partition()])
+        self.versions: dict[int, list[Version]] = defaultdict(lambda: [Version()])
 
-    def fall_back(self, partition: int, version: _Partition) -> None:
-        """Be again as it once was."""
-        self.partitions[partition] = _copy(version)
+    def _at(self, partition: int) -> Version:
+        found = self.partitions.setdefault(partition, Version())
+        assert isinstance(found, Version)
+        return found
+
+    def fall_back(self, partition: int, back: int) -> None:
+        """Be again as it was so many versions ago; as at the very beginning where there are not so many."""
+        versions = self.versions[partition]
+        self.partitions[partition] = _copy(versions[max(0, len(versions) - 1 - back)])
 
     async def claim(self, partition: int, claim: str) -> Standing:
         standing = await super().claim(partition, claim)
-        self.versions[partition].append(_copy(self._at(partition)))
+        found = self._at(partition)
+        found.holder = claim
+        self.versions[partition].append(_copy(found))
         return standing
 
     async def apply(self, partition: int, claim: str, base: Position | None, write: Write) -> None:
-        holder = self._at(partition).claim
+        holder = self._at(partition).holder
         await super().apply(partition, claim, base, write)
         self.versions[partition].append(_copy(self._at(partition)))
         if claim != holder:
@@ -48,7 +63,7 @@ class Kept(MemoryStore):
             )
 
 
-def _copy(partition: _Partition) -> _Partition:
+def _copy(partition: Version) -> Version:
     return replace(partition, states=dict(partition.states), due=dict(partition.due))
 
 

@@ -4,42 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from stream.agents.owner import Parts
 from stream.errors import BandshiftError, LogLostError
+from tests.support.faults.calls import TURN
+from tests.support.faults.habits import Habits
 from tests.support.faults.log import FaultyLog
 from tests.support.faults.scenario import pipelines
 from tests.support.faults.store import FaultyStore
 
 if TYPE_CHECKING:
-    from tests.support.faults.schedule import Schedule
-
-TURN: Final = "turn"
-"""What a worker asks for before it goes on; nothing can go wrong with it."""
+    from tests.support.faults.run import Run
 
 
 class Worker:
     """Works on one partition from one assignment on: the loop of `stream.agents.source`, with one owner."""
 
-    def __init__(self, name: str, partition: int, schedule: Schedule) -> None:
+    def __init__(self, name: str, partition: int, run: Run, habits: Habits) -> None:
         self.name = name
         self.partition = partition
-        self._schedule = schedule
-        self._chance = chance = schedule.chance
-        self.store = store = FaultyStore(name, schedule.kept, schedule.calls)
-        self.log = FaultyLog(name, schedule.journal, schedule.calls, chance)
+        self._run = run
+        self._habits = habits
+        self.store = store = FaultyStore(name, run.kept, run.calls)
+        self.log = FaultyLog(name, run.journal, run.calls, run.chance)
         self.log.outbox = lambda: store.outbox
         parts = Parts(
-            pipelines(schedule.partitions),
+            pipelines(run.partitions),
             self.store,
             self.log,
-            lambda: schedule.journal.wall,
-            cached=chance.choice((1, 3, 100)),
-            step_records=chance.choice((1, 2, 7, 100)),
+            lambda: run.journal.wall,
+            cached=habits.cached,
+            step_records=habits.step_records,
             steps_at_once=2,
         )
-        self.owner = schedule.mutation.owner(partition, parts)
+        self.owner = run.mutation.owner(partition, parts)
         self.leaving = False
         self._working: asyncio.Task[None] | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -50,14 +49,14 @@ class Worker:
 
     async def _serve(self) -> None:
         while not self.leaving:
-            await self._schedule.calls.ask(self.name, TURN, _nothing, BandshiftError)
-            await self.turn(self._chance.choice((1, 3, 20)))
-            if self._chance.random() < 0.3:
+            await self._run.calls.ask(self.name, TURN, _nothing, BandshiftError)
+            await self.turn(self._habits.most())
+            if self._habits.commits():
                 await self.commit()
         if self.owner.ready:
             await self._safely(self.owner.acknowledged())
         await self.commit()
-        self._schedule.left(self)
+        self._run.left(self)
 
     async def turn(self, most: int) -> None:
         """Take over, or take in the next records, up to `most`; after a failure it must take over again."""
@@ -76,7 +75,7 @@ class Worker:
             self.owner.ready = False  # only the work was cancelled: it took too long
         except Exception as error:  # noqa: BLE001 -- a mutant may fail in any way
             if isinstance(error, LogLostError) or not isinstance(error, BandshiftError):
-                self._schedule.notes.broken.append(f"errors: {self.name} raised {error!r}")
+                self._run.notes.broken.append(f"errors: {self.name} raised {error!r}")
             self.owner.ready = False
 
     async def commit(self) -> None:
@@ -99,7 +98,7 @@ class Worker:
         """It is gone; what it asked for last may still arrive."""
         if self._serving is not None:
             self._serving.cancel()
-        for call in self._schedule.calls.waiting:
+        for call in self._run.calls.waiting:
             if call.who == self.name:
                 call.fate.cancel()
 
