@@ -28,6 +28,8 @@ from stream.pipeline import Pipelines
 from stream.settings import Settings
 from stream.store.redis import RedisStore
 
+_GOODBYE_SECONDS: Final = 1.5
+"""What a worker does at its end is done when all is committed; who restarts it must not wait for the rest."""
 _NEWS_MS: Final = 50
 """For how long a request for examples or models stays open: what comes meanwhile in a partition that was read last
 waits until it returns. At the usual 500 ms a log that keeps step would spend half a second per period on it."""
@@ -71,7 +73,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     try:
         await made.standings([0])
         async with (
-            client.producer(settings.kafka, batch=client.OUTPUTS_BATCH) as producer,
+            client.producer(
+                settings.kafka, batch=client.OUTPUTS_BATCH, patience=_GOODBYE_SECONDS
+            ) as producer,
             _consumer(settings, topics) as consumer,
             _following(settings, topics, partitions, found) as follower,
             client.reader(settings.kafka, wait_ms=_NEWS_MS) as looker,
@@ -193,5 +197,5 @@ async def _consumer(settings: Settings, topics: Topics) -> AsyncIterator[AIOKafk
         max_partition_fetch_bytes=1 << 20,
         fetch_max_wait_ms=50,  # a partition that was busy when a fetch began waits until it ends
     )
-    async with client.started(settings.kafka, made, made.stop):
+    async with client.started(settings.kafka, made, made.stop, _GOODBYE_SECONDS):
         yield made

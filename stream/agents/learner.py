@@ -32,6 +32,8 @@ from stream.partition.control import Signer
 _MOST_RECORDS: Final = 5_000
 _KEEP_SECONDS: Final = 30.0
 """How often what starting again needs is kept: it is large, and trained again in less than that."""
+_FIRST_SECONDS: Final = 3.0
+"""After so long for the first time: killed before, a learner begins again while workers wait for it."""
 _LOOK_MS: Final = 100
 
 logger = logging.getLogger("bandshift.learner")
@@ -124,7 +126,7 @@ class Learner:
         lesson = Lesson(school, self._partitions, self._desk, self._signer, offsets)
         await self._seek(offsets)
         loop = asyncio.get_running_loop()
-        kept, fresh = loop.time(), 0
+        kept, fresh = loop.time() - _KEEP_SECONDS + _FIRST_SECONDS, 0
         while not stopping() and not self.duties.changed:
             with answering():
                 found = await self._reader.getmany(timeout_ms=_LOOK_MS, max_records=_MOST_RECORDS)

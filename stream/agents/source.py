@@ -38,6 +38,8 @@ _REST_SECONDS: Final = 0.5
 _CHECK_SECONDS: Final = 5.0
 _WAIT_SECONDS: Final = 0.1
 _LOOK_MS: Final = 5
+LAST_SECONDS: Final = 2.0
+"""How long owners may take to finish when the worker is told to stop: it must be gone within 5 s."""
 FINISH_SECONDS: Final = 10.0
 """How long an owner may take to finish before its partition goes to another worker."""
 
@@ -116,7 +118,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         """Finish what is under way, commit it, and let go."""
         self._letting_go = True
         try:
-            await self._finish()
+            await self._finish(FINISH_SECONDS)
         finally:
             self._letting_go = False
             for tp in revoked:
@@ -128,9 +130,9 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             self.owners[tp.partition] = self._make_owner(tp.partition)
         logger.info("partitions: %s", sorted(self.owners))
 
-    async def _finish(self) -> None:
+    async def _finish(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(FINISH_SECONDS):
+            async with asyncio.timeout(seconds):
                 while self._given or self._working:
                     await self._one_done()
                 for owner in self.owners.values():
@@ -138,7 +140,11 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
                         await owner.acknowledged()
         except (BandshiftError, TimeoutError) as error:
             logger.warning("not all could be finished: %s", str(error) or type(error).__name__)
-        await self._try_commit()
+        try:
+            async with asyncio.timeout(LAST_SECONDS):
+                await self._try_commit()
+        except TimeoutError:
+            logger.warning("offsets not committed: Kafka does not answer")
 
     async def _one_done(self) -> None:
         """Wait until an owner has done its work, or a little."""
@@ -158,7 +164,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._loop(put, stopping, collector)
         finally:
             self._tell_ready(ready=False)
-        await self._finish()
+        await self._finish(LAST_SECONDS)
 
     async def _loop(self, put: Put, stopping: Callable[[], bool], collector: Collector) -> None:
         loop = asyncio.get_running_loop()

@@ -71,9 +71,15 @@ def _unanswered(error: Exception) -> BrokerError:
 
 @asynccontextmanager
 async def started(
-    kafka: KafkaSettings, made: Any, stop: Callable[[], Awaitable[None]]
+    kafka: KafkaSettings,
+    made: Any,
+    stop: Callable[[], Awaitable[None]],
+    patience: float | None = None,
 ) -> AsyncIterator[Any]:
-    """A client while it is connected; let go of whatever happens, a Ctrl-C while it connects included."""
+    """A client while it is connected; let go of whatever happens, a Ctrl-C while it connects included.
+
+    `patience`: seconds within which it must have said goodbye; None: as long as it takes.
+    """
     try:
         try:
             await _unhurried(made.start())
@@ -83,7 +89,19 @@ async def started(
     except KafkaError as error:
         raise _unanswered(error) from error
     finally:
+        await _goodbye(stop, patience)
+
+
+async def _goodbye(stop: Callable[[], Awaitable[None]], patience: float | None) -> None:
+    """Let a client stop. One that leaves a group amid a rebalance would wait for all other members first."""
+    if patience is None:
         await stop()
+        return
+    stopping = asyncio.ensure_future(stop())
+    await asyncio.wait({stopping}, timeout=patience)
+    if not stopping.done():
+        stopping.cancel()
+        await asyncio.wait({stopping}, timeout=0.5)
 
 
 async def _unhurried(start: Coroutine[Any, Any, None]) -> None:
@@ -106,6 +124,7 @@ async def producer(
     linger_ms: int = 0,
     compression: str | None = None,
     idempotent: bool = True,
+    patience: float | None = None,
 ) -> AsyncIterator[AIOKafkaProducer]:
     """A started producer that waits for all replicas.
 
@@ -119,7 +138,7 @@ async def producer(
         linger_ms=linger_ms,
         compression_type=compression,
     )
-    async with started(kafka, made, made.stop):
+    async with started(kafka, made, made.stop, patience):
         yield made
 
 

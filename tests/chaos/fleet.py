@@ -99,7 +99,7 @@ class Fleet:
     async def stop(self, member: Member, *, back_in: float | None = None) -> None:
         """SIGTERM, and wait until it has ended."""
         member.asked = True
-        began = time.monotonic()
+        up, began = member.began(), time.monotonic()
         member.signal(signal.SIGTERM)
         in_time = await asyncio.to_thread(member.child.wait, STOP_SECONDS)
         if not in_time:
@@ -109,6 +109,7 @@ class Fleet:
                 "name": member.name,
                 "seconds": time.monotonic() - began,
                 "status": member.child.exit_status if in_time else None,
+                "up": up,
             }
         )
         self._gone(member, back_in)

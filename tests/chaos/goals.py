@@ -86,6 +86,7 @@ def _stops(stops: Sequence[Mapping[str, Any]]) -> Figure:
     title, wanted = "asked to stop until ended, longest", "≤ 5 s, status 0"
     if longest is None:
         return Figure(title, "-", wanted, None)
-    bad = sum(each["status"] != 0 for each in stops)
+    # One that has not begun yet answers no signal by itself.
+    bad = sum(each["status"] != 0 for each in stops if each["up"])
     told = f"{longest:.1f} s" + (f", {bad} with another status" if bad else "")
     return Figure(title, told, wanted, longest <= 5 and not bad)
