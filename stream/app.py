@@ -18,7 +18,7 @@ from stream.agents.learner import Batch, Learner
 from stream.agents.owner import Owner, Parts
 from stream.agents.source import FINISH_SECONDS, Poll, Source
 from stream.agents.waiting import Waiting
-from stream.broker import client, setup
+from stream.broker import client, group, setup
 from stream.broker.log import KafkaLog
 from stream.broker.tails import Tails
 from stream.broker.topics import Topics
@@ -68,6 +68,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     topics = Topics(settings.namespace)
     async with client.admin(settings.kafka) as admin:
         partitions = await setup.partitions(admin, topics)
+        await group.check_count(admin, topics, partitions)
     found = pipelines(settings, topics, partitions)
     made = store(settings, topics)
     try:
@@ -80,7 +81,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             _following(settings, topics, partitions, found) as follower,
             client.reader(settings.kafka, wait_ms=_NEWS_MS) as looker,
         ):
-            log = KafkaLog(consumer, producer, topics, signer(settings, topics))
+            log = KafkaLog(consumer, producer, topics, signer(settings, topics), partitions)
             parts = Parts(
                 found,
                 made,
@@ -92,7 +93,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 accept_loss=settings.worker.accept_loss,
                 tail=Tails(looker, topics.touchpoints, settings.kafka.timeout_seconds).of,
             )
-            async with _transactions(settings, topics, consumer).open() as transactions:
+            async with _transactions(settings, topics, consumer, partitions).open() as transactions:
 
                 def owner(number: int) -> Owner:
                     if settings.worker.delivery == "exactly_once":
@@ -109,13 +110,14 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 
 def _transactions(
-    settings: Settings, topics: Topics, consumer: AIOKafkaConsumer
+    settings: Settings, topics: Topics, consumer: AIOKafkaConsumer, partitions: int
 ) -> KafkaTransactions:
     seconds = min(settings.worker.step_seconds, _MOST_OPEN)
     return KafkaTransactions(
         consumer,
         topics,
         lambda number: client.transactional(settings.kafka, topics.publisher(number), seconds),
+        partitions,
     )
 
 

@@ -16,10 +16,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.decisions import Decisions
 from stream.broker import client, learners, rebuilds, setup
-from stream.broker.group import owners
+from stream.broker.group import check_count, owners
 from stream.broker.lag import Lag, lags
 from stream.broker.topics import LIVE_CLOCK, Topics
-from stream.errors import BandshiftError, SettingsError
+from stream.errors import BandshiftError, LogLostError, SettingsError
 from stream.partition.ledger import Ledger, decode_ledger
 from stream.partition.loss import lost
 from stream.partition.rebuilding import Pace, Place, Rebuilding, together
@@ -208,11 +208,22 @@ async def _check_kafka(
         async with client.admin(settings.kafka) as admin:
             report.note("kafka", Level.OK, f"Kafka at {where} answers")
             await _check_topics(admin, topics, report)
+            if report.partitions:
+                await _check_offsets(admin, topics, report.partitions, report)
             if thorough and report.partitions:
                 report.owners = await owners(admin, topics)
                 report.learners = await learners.members(admin, topics)
     except BandshiftError as error:
         report.note("kafka", Level.ERROR, str(error), error.hint)
+
+
+async def _check_offsets(
+    admin: AIOKafkaAdminClient, topics: Topics, partitions: int, report: Report
+) -> None:
+    try:
+        await check_count(admin, topics, partitions)
+    except LogLostError as error:
+        report.note("offsets", Level.ERROR, str(error), error.hint)
 
 
 async def _check_topics(admin: AIOKafkaAdminClient, topics: Topics, report: Report) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from stream.broker.group import counted
 from stream.broker.sending import Sending, answering
 from stream.broker.topics import Topics
 from stream.partition.control import Kind, Signer
@@ -17,12 +18,19 @@ class KafkaLog:
     """A `Log` over one consumer and one producer."""
 
     def __init__(
-        self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, topics: Topics, signer: Signer
+        self,
+        consumer: AIOKafkaConsumer,
+        producer: AIOKafkaProducer,
+        topics: Topics,
+        signer: Signer,
+        partitions: int = 0,
     ) -> None:
+        """`partitions`: how many the topic has, to be noted beside C; 0 notes nothing."""
         self._consumer = consumer
         self._sending = Sending(producer, topics)
         self._topics = topics
         self._signer = signer
+        self._beside = counted(partitions) if partitions else ""
 
     def _tp(self, partition: int) -> TopicPartition:
         return TopicPartition(self._topics.touchpoints, partition)
@@ -45,7 +53,7 @@ class KafkaLog:
     async def commit(self, offsets: Mapping[int, int]) -> None:
         with answering():
             await self._consumer.commit(
-                {self._tp(partition): offset for partition, offset in offsets.items()}
+                {self._tp(number): (offset, self._beside) for number, offset in offsets.items()}
             )
 
     def seek(self, partition: int, offset: int) -> None:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from aiokafka.admin import NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from pydantic import SecretStr
 
+from stream import app
 from stream.broker import client
 from stream.broker.topics import Topics
 from stream.embedded.kafka import EmbeddedKafka
 from stream.embedded.ports import free_port
 from stream.embedded.redis import EmbeddedRedis
+from stream.errors import LogLostError
 from stream.partition.ledger import Ledger, Position, encode_ledger
-from stream.settings import Settings
+from stream.settings import RedisSettings, Settings
 from stream.store.connect import connect
 from stream.store.port import Write
 from tests.engines import MakeSettings
 from tests.support.command import Cli
+from tests.support.live import space
+from tests.support.shop import touches
 
 pytestmark = pytest.mark.timeout(200)
 
@@ -174,3 +180,31 @@ async def test_a_topic_with_other_settings(live_settings: MakeSettings, tmp_path
         (answer,) = await admin.describe_configs([resource])
         own = {entry[0]: entry[1] for entry in answer.resources[0][4] if entry[3] == 1}
     assert own["min.insync.replicas"] == "1"
+
+
+async def test_a_changed_partition_count_with_an_empty_redis(
+    live_settings: MakeSettings, tmp_path: Path
+) -> None:
+    """What stands beside the committed offsets tells that the topic was enlarged, where no states are left to."""
+    settings = await live_settings(partitions=2)
+    async with space(settings) as at:
+        records = await at.produce(touches(50))
+        async with at.worker():
+            await at.taken_in(records)
+    async with client.admin(settings.kafka) as admin:
+        topics = Topics(settings.namespace)
+        await admin.create_partitions({name: NewPartitions(3) for name in topics.declared()})
+        for name in topics.declared():
+            while not await _has(settings, name, 3):
+                pass
+    emptied = settings.model_copy(update={"redis": RedisSettings(url=_elsewhere(settings))})
+    said = "it was read when it had 2 partitions, now there are 3"
+    with pytest.raises(LogLostError, match=said):
+        await app.run(emptied, asyncio.Event())
+    check(Cli(emptied, tmp_path), said, "bandshift rebuild")
+
+
+def _elsewhere(settings: Settings) -> SecretStr:
+    """Another database of the same Redis, in which there is nothing."""
+    url, _, _ = settings.redis.url.get_secret_value().rpartition("/")
+    return SecretStr(f"{url}/7")
