@@ -17,19 +17,19 @@ import logging
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from typing import Final
 from uuid import uuid4
 
 from schemas.home import home
 from stream.agents.fitting import check_end, check_partitions, check_reach, check_states, check_tail
+from stream.agents.needs import Needs
 from stream.agents.waiting import Arrivals
 from stream.agents.watch import Standing
 from stream.broker.port import Log
 from stream.features.codec import decode, encode
 from stream.features.state import CustomerState
-from stream.partition.control import Control, Kind
+from stream.partition.control import Kind
 from stream.partition.dues import DueQueue
 from stream.partition.intake import Event, Record
 from stream.partition.ledger import END, Ledger, Position, decode_ledger, encode_ledger
@@ -44,8 +44,6 @@ logger = logging.getLogger("bandshift.worker")
 _DUES_READ: Final = 2_000
 _LOOK_AHEAD: Final = 3_600
 """Seconds of the log's time for which customers falling due are read ahead."""
-_WAIT_SECONDS: Final = 0.5
-"""How long a turn waits for a model."""
 
 
 @dataclass(frozen=True)
@@ -93,10 +91,7 @@ class Owner:
         self._acks: asyncio.Task[None] | None = None
         self._was_member = False
         self._ticked = False
-        self._waits = 0
-        """The time up to which models must be known before the next step; 0: none need be."""
-        self._lacks_model = False
-        """Whether it waits for a version that the log has adopted."""
+        self._needs = Needs(partition, parts.arrivals)
         self.ready = False
         """False: it must take over before it works."""
 
@@ -123,7 +118,7 @@ class Owner:
             beyond = 0
         # Not to be able to take over is work enough.
         lag = max(hand, beyond, 0 if self.ready else 1)
-        return Standing(position, lag, bool(self._waits) or self._lacks_model)
+        return Standing(position, lag, self._needs.waits)
 
     # -- taking over -----------------------------------------------------------------------------------
 
@@ -177,8 +172,7 @@ class Owner:
         self._read = []
         self._todo = []
         self._ticked = False
-        self._waits = 0
-        self._lacks_model = False
+        self._needs.forget()
 
     async def _check_log(self, position: Position | None, beginning: int) -> None:
         """See that the log reaches back to the states, and is the one that they were made from."""
@@ -238,7 +232,7 @@ class Owner:
             self._read_ahead()
             if not self._read:
                 return
-            entries = await self._models_for(self._read)
+            entries = await self._with_models(self._read)
             if not entries:
                 return
             done, adopted = await self._step(entries)
@@ -246,60 +240,16 @@ class Owner:
             if adopted:
                 self._adopt()
 
-    async def _models_for(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+    async def _with_models(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """The next entries for which all models are known here; none where one is still to come.
 
         The partition waits by itself, and sees meanwhile that it is still its owner's.
         """
-        pipeline, ledger = self._pipeline, self._ledger
-        library = pipeline.library
-
-        def enough() -> bool:
-            wanted = pipeline.wanted(ledger)
-            if not all(library.has(name, version) for name, version in wanted):
-                return False
-            return not self._waits or library.progress(pipeline.learning_names) >= self._waits
-
-        if not enough():
-            arrivals = self._parts.arrivals
-            self._lacks_model = arrivals is None or not await arrivals.until(enough, _WAIT_SECONDS)
-            if self._lacks_model:
-                await self.acknowledged()
-                await self._parts.store.hold(self.partition, self._claim, self._position)
-                return ()
-        self._lacks_model = False
-        if self._waits:
-            for name in pipeline.learning_names:
-                self._say_if_unreadable(name, library.newest(name, self._waits))
-            pipeline.settle(ledger, self._waits)
-            self._waits = 0
-        for number, entry in enumerate(entries):
-            if not isinstance(entry.parsed, Control) or entry.parsed.kind is not Kind.ADOPT:
-                continue
-            adopted = pipeline.adopted_by(entry.parsed)
-            if adopted is None or library.has(*adopted):
-                if adopted is not None:
-                    self._say_if_unreadable(*adopted)
-                return entries[
-                    : number + 1
-                ]  # a step ends at what it adopts: others may read what follows
-            if number:
-                return entries[:number]
-            if self._parts.arrivals is not None:
-                await self._parts.arrivals.until(partial(library.has, *adopted), _WAIT_SECONDS)
-            self._lacks_model = not library.has(*adopted)
-            return () if self._lacks_model else entries[:1]
-        return entries
-
-    def _say_if_unreadable(self, outcome: str, version: int) -> None:
-        if version and not self._pipeline.models.readable(outcome, version):
-            logger.warning(
-                "partition %d: version %d of the model of %s cannot be read with the decisions in force: "
-                "the one before stays",
-                self.partition,
-                version,
-                outcome,
-            )
+        if not await self._needs.here(self._pipeline, self._ledger):
+            await self.acknowledged()
+            await self._parts.store.hold(self.partition, self._claim, self._position)
+            return ()
+        return await self._needs.as_far(self._pipeline, entries)
 
     async def _step(self, entries: Sequence[Entry]) -> tuple[int, bool]:
         """One step over the next entries: how many of them are done, and whether others decide from here on."""
@@ -319,7 +269,7 @@ class Owner:
             self._states,
             stop if silent else END,
         )
-        self._waits = step.waits
+        self._needs.settled = step.waits
         if step.position == start:
             return 0, False
         if step.dead and not silent:

@@ -2,6 +2,7 @@
 
 python -m tests.support.faults --minutes 5 --seed 1     everything, by chance from that seed on
 python -m tests.support.faults --seed 4711 --partitions 2 --records 14
+python -m tests.support.faults --seed 4711 --delivery exactly_once
 python -m tests.support.faults --faults 17:lost:0,25:crash:1
 python -m tests.support.faults --owners 5:2,2,1,f2,1
 """
@@ -11,17 +12,22 @@ from __future__ import annotations
 import logging
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from typing import Final
 
 from rich.console import Console
 
 from tests.support.faults.mutants import MUTATIONS
+from tests.support.faults.mutants_exactly import EXACTLY_ONCE_MUTATIONS
 from tests.support.faults.orders import Given
 from tests.support.faults.owners import Duel
 from tests.support.faults.promises import result_of
-from tests.support.faults.run import SOUND, Mutation, Run
+from tests.support.faults.run import EXACTLY_ONCE, SOUND, Mutation, Run
 from tests.support.faults.schedule import Schedule
 from tests.support.faults.simulate import simulate
 from tests.support.faults.sweep import Fault, Sweep
+
+_DELIVERIES: Final = {"at_least_once": SOUND, "exactly_once": EXACTLY_ONCE}
+_WITHOUT: Final = {name: made for name, _, made in (*MUTATIONS, *EXACTLY_ONCE_MUTATIONS)}
 
 
 def _arguments() -> Namespace:
@@ -30,7 +36,7 @@ def _arguments() -> Namespace:
         description=__doc__,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    names = [name for name, _, _ in MUTATIONS]
+    names = list(_WITHOUT)
     parser.add_argument("--minutes", type=float, help="simulate for so long")
     parser.add_argument("--seed", type=int, default=1, help="of the schedule, or the first one")
     parser.add_argument("--partitions", type=int, default=1, help="of the seed's log")
@@ -39,6 +45,11 @@ def _arguments() -> Namespace:
         "--faults", metavar="CALL:KIND:MUCH,...", help="show a run with these faults"
     )
     parser.add_argument("--owners", metavar="BEGIN:ORDER", help="show two owners in this order")
+    parser.add_argument(
+        "--delivery",
+        choices=list(_DELIVERIES),
+        help="of the owner; for --minutes, both unless given",
+    )
     parser.add_argument("--without", choices=names, metavar="SAFEGUARD", help=f"{names}")
     return parser.parse_args()
 
@@ -72,11 +83,14 @@ def main() -> int:
     """Exit status 1 where a promise was broken."""
     arguments, console = _arguments(), Console()
     logging.getLogger("bandshift.worker").setLevel(logging.CRITICAL)
-    known = {name: mutation for name, _, mutation in MUTATIONS}
-    mutation = known.get(arguments.without, SOUND)
+    mutations = [SOUND, EXACTLY_ONCE]
+    if arguments.without:
+        mutations = [_WITHOUT[arguments.without]]
+    elif arguments.delivery:
+        mutations = [_DELIVERIES[arguments.delivery]]
     if arguments.minutes is None:
-        return _show(_one(arguments, mutation), console)
-    return simulate(arguments.minutes, arguments.seed, mutation, console)
+        return _show(_one(arguments, mutations[0]), console)
+    return simulate(arguments.minutes, arguments.seed, mutations, console)
 
 
 if __name__ == "__main__":

@@ -77,8 +77,12 @@ class Calls:
         effect: Callable[[], Awaitable[_T]],
         error: type[BandshiftError],
         later: Effect | None = None,
+        lost: Effect | None = None,
     ) -> _T:
-        """Wait for the fate of a call, and meet it. `later` is what may come of it after its caller gave up."""
+        """Wait for the fate of a call, and meet it.
+
+        `later` is what may come of it after its caller gave up, `lost` what is left where only a part arrived.
+        """
         call = Call(who, what, asyncio.get_running_loop().create_future())
         self.waiting.append(call)
         try:
@@ -100,7 +104,7 @@ class Calls:
         if fate is Fate.SILENT:
             await effect()
         elif fate is Fate.LOST:
-            await (later or effect)()
+            await (lost or later or effect)()
         elif fate is Fate.LATE and later is not None:
             self.late.append(later)
         raise error(f"{what}: no reply")

@@ -27,6 +27,10 @@ Found = Iterator[tuple[str, Result]]
 """The kind of a schedule, and what came of it."""
 
 
+def _kind(kind: str, mutation: Mutation) -> str:
+    return f"exactly once: {kind}" if mutation.exactly_once else kind
+
+
 def by_seed(seed: int, mutation: Mutation = SOUND) -> Schedule:
     """Everything by chance, over a log that is short, as a rule."""
     return Schedule(seed, 1 + seed % 2, mutation, 60 if seed % _LARGE == 0 else 14)
@@ -35,16 +39,19 @@ def by_seed(seed: int, mutation: Mutation = SOUND) -> Schedule:
 def by_chance(seed: int, mutation: Mutation = SOUND) -> Found:
     """From a seed on, without an end."""
     while True:
-        yield CHANCE, result_of(by_seed(seed, mutation))
-        yield SEVERAL, result_of(sweep.Sweep(sweep.several(seed), mutation))
-        yield BURSTS, result_of(owners.by_chance(seed, mutation))
+        yield _kind(CHANCE, mutation), result_of(by_seed(seed, mutation))
+        yield (
+            _kind(SEVERAL, mutation),
+            result_of(sweep.Sweep(sweep.several(seed, mutation.sound), mutation)),
+        )
+        yield _kind(BURSTS, mutation), result_of(owners.by_chance(seed, mutation))
         seed += 1
 
 
 def every_fault(mutation: Mutation = SOUND) -> Found:
     """Every fault at every call, one a run."""
-    for faults in sweep.singles():
-        yield EVERY_FAULT, result_of(sweep.Sweep(faults, mutation))
+    for faults in sweep.singles(mutation.sound):
+        yield _kind(EVERY_FAULT, mutation), result_of(sweep.Sweep(faults, mutation))
 
 
 def two_owners(mutation: Mutation = SOUND) -> Found:
@@ -55,9 +62,9 @@ def two_owners(mutation: Mutation = SOUND) -> Found:
         (ONE_SWITCH, partial(owners.duels, depth=_DEPTH_ONE_SWITCH, falls=True, switches=1)),
     )
     for kind, duels in orders:
-        for begin in range(owners.calls()):
+        for begin in range(owners.calls(mutation.sound)):
             for found in duels(begin, mutation=mutation):
-                yield kind, found
+                yield _kind(kind, mutation), found
 
 
 def in_turns(*sources: Found) -> Found:

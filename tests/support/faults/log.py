@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from stream.broker import deadletters
 from stream.broker.memory import DEAD_LETTERS, MemoryLog, MemoryRecord
+from stream.broker.port import Committed
 from stream.errors import BrokerError, NotAMemberError
 from stream.partition.control import Headers, Kind, Signer
+from stream.partition.ledger import Position
 from stream.partition.outputs import TOUCHPOINTS, Output
 from stream.partition.step import DeadLetter
 from tests.support.faults.calls import Calls, Effect, Notes
 from tests.support.faults.sent import sent
 
 _T = TypeVar("_T")
+_GAP: Final = (("gap", b""),)
 
 
 class Commit(NamedTuple):
@@ -25,6 +28,11 @@ class Commit(NamedTuple):
     before: int
     offset: int
     arrived: int
+
+
+def visible(records: Sequence[MemoryRecord]) -> Sequence[MemoryRecord]:
+    """What consumers see: ends of transactions, and records taken back, only take up offsets."""
+    return [each for each in records if each.headers != _GAP]
 
 
 class Journal(MemoryLog):
@@ -62,6 +70,36 @@ class Journal(MemoryLog):
             self.commits.append(Commit(partition, before, offset, len(self.arrived)))
         await self.commit(offsets)
 
+    async def transact(
+        self,
+        partition: int,
+        reached: Committed,
+        outputs: Sequence[Output],
+        dead: Sequence[DeadLetter],
+    ) -> None:
+        """A transaction that is committed: all of it at once, and an offset for its end where it forwards."""
+        before = self.c_of(partition).position
+        await self.publish(outputs)
+        await self.bury(partition, dead)
+        for home in sorted({each.partition for each in outputs if each.topic == TOUCHPOINTS}):
+            self.skip(home, 1)
+        position = reached.position
+        self.offsets[partition], self.reached[partition] = position.offset, reached
+        self.commits.append(Commit(partition, before.offset, position.offset, len(self.arrived)))
+        if position < before:
+            self.notes.broken.append(f"commits: C of {partition} went from {before} to {position}")
+
+    def c_of(self, partition: int) -> Committed:
+        """C with what stands beside it."""
+        offset = self.offsets.get(partition, 0)
+        found = self.reached.get(partition)
+        return found if found and found.position.offset == offset else Committed(Position(offset))
+
+    def skip(self, partition: int, offsets: int) -> None:
+        """So many offsets of touchpoints are taken up by what nobody sees."""
+        for _ in range(offsets):
+            self.add(TOUCHPOINTS, partition, None, None, _GAP)
+
 
 class FaultyLog:
     """One worker's connections to the log."""
@@ -71,9 +109,10 @@ class FaultyLog:
         self._journal = journal
         self._calls = calls
         self._chance = chance
-        self._position = 0
+        self.position = 0
         self.outbox: Callable[[], frozenset[bytes]] = frozenset
-        self._floor = 0
+        self.floor = 0
+        """The C that the last take-over has read."""
 
     async def _ask(
         self, what: str, effect: Callable[[], Awaitable[_T]], later: Effect | None = None
@@ -82,17 +121,17 @@ class FaultyLog:
 
     def read(self, partition: int, most: int) -> Sequence[MemoryRecord]:
         """The next touchpoints, up to `most`; reading moves on."""
-        found = self._journal.topics[TOUCHPOINTS, partition][self._position : self._position + most]
-        self._position += len(found)
-        return found
+        found = self._journal.topics[TOUCHPOINTS, partition][self.position : self.position + most]
+        self.position += len(found)
+        return visible(found)
 
     def seek(self, partition: int, offset: int) -> None:
         del partition
-        self._position = offset
+        self.position = offset
 
     async def committed(self, partition: int) -> int | None:
         found = await self._ask("committed", lambda: self._journal.committed(partition))
-        self._floor = found or 0
+        self.floor = found or 0
         return found
 
     async def beginning(self, partition: int) -> int:
@@ -107,7 +146,7 @@ class FaultyLog:
 
     async def publish(self, outputs: Sequence[Output]) -> None:
         for topic, _, key, value, headers, _ in outputs:
-            self._look(topic, key, value, headers)
+            self.look(topic, key, value, headers)
 
         async def part() -> None:
             await self._journal.publish(self._part(outputs))
@@ -127,7 +166,7 @@ class FaultyLog:
     async def bury(self, partition: int, dead: Sequence[DeadLetter]) -> None:
         for each in dead:
             key, value, headers, _ = deadletters.row(TOUCHPOINTS, partition, each)
-            self._look(DEAD_LETTERS, key, value, headers)
+            self.look(DEAD_LETTERS, key, value, headers)
 
         async def some() -> None:
             await self._journal.bury(partition, dead[: self._chance.randint(0, len(dead))])
@@ -140,11 +179,11 @@ class FaultyLog:
 
         await self._ask("append", one, one)
 
-    def _look(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+    def look(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         """Note what is sent again from before the C that the last take-over has read."""
         found = sent(topic, key, value, headers)
-        if found and found.offset < self._floor and found.body not in self.outbox():
+        if found and found.offset < self.floor and found.body not in self.outbox():
             self._journal.notes.broken.append(
-                f"silence: after a take-over at C={self._floor}, sent again: {topic} of "
+                f"silence: after a take-over at C={self.floor}, sent again: {topic} of "
                 f"{found.partition}/{found.offset}"
             )

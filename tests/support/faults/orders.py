@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 STORE: Final = "store"
 """Does something by itself."""
 FALLS: Final = {"falls by 1": 1, "falls by 2": 2, "falls by 4": 4, "is emptied": 1 << 30}
-_READS: Final = frozenset(("hold", "load", "due", "committed", "beginning", "end"))
+_READS: Final = frozenset(("hold", "load", "due", "committed", "beginning", "end", "confirm"))
 _OF_STORE: Final = frozenset(("claim", "hold", "load", "due", "apply"))
 _OF_OFFSETS: Final = frozenset(("committed", "commit"))
 
@@ -32,8 +32,8 @@ class Choice(NamedTuple):
             return False
         if pair <= _READS or "beginning" in pair:
             return True
-        if STORE in places:
-            return len(places) == 2
+        if STORE in places or "send" in pair:  # a transaction moves topics and offsets
+            return len(places) == 2 and STORE in places
         # A commit is judged by what had been published by then; whoever asks for C does not care.
         return len(places) == 2 and "commit" not in pair
 

@@ -124,9 +124,9 @@ class Duel(Run):
 
 
 @cache
-def calls() -> int:
+def calls(sound: Mutation = SOUND) -> int:
     """How many calls one owner alone needs."""
-    alone = Duel(0, 0, Given(()), falls=False)
+    alone = Duel(0, 0, Given(()), sound, falls=False)
     run(alone.run())
     return sum(1 for each in alone.notes.story if each.startswith("worker 2"))
 
@@ -154,4 +154,4 @@ def duels(
 def by_chance(seed: int, mutation: Mutation = SOUND) -> Duel:
     """One long order, by seed."""
     chance = Random(seed)
-    return Duel(chance.randrange(calls()), _DEEP, Bursts(chance), mutation)
+    return Duel(chance.randrange(calls(mutation.sound)), _DEEP, Bursts(chance), mutation)

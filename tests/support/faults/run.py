@@ -14,6 +14,8 @@ from random import Random
 from typing import Final
 from unittest.mock import patch
 
+from stream.agents import exactly
+from stream.agents.exactly import ExactlyOnceOwner
 from stream.agents.owner import Owner
 from stream.errors import BandshiftError
 from stream.partition import step
@@ -30,6 +32,8 @@ from tests.support.world import KEY, START
 
 END: Final = 5_000
 """Calls until the end, at the most."""
+_FEW: Final = 3
+"""Records after which an exactly-once owner waits for its transaction; after more it does not."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,19 @@ class Mutation:
     owner: type[Owner] = Owner
     kept: type[Kept] = Kept
 
+    @property
+    def exactly_once(self) -> bool:
+        """Whether outputs and offsets are one transaction per step."""
+        return issubclass(self.owner, ExactlyOnceOwner)
+
+    @property
+    def sound(self) -> Mutation:
+        """The protocol of the same delivery, with all its safeguards."""
+        return EXACTLY_ONCE if self.exactly_once else SOUND
+
 
 SOUND: Final = Mutation()
+EXACTLY_ONCE: Final = Mutation(owner=ExactlyOnceOwner)
 
 
 class Run:
@@ -68,14 +83,23 @@ class Run:
         self.current: dict[int, Worker] = {}
         self.former: list[Worker] = []
 
+    @property
+    def exactly_once(self) -> bool:
+        """Whether outputs and offsets are one transaction per step."""
+        return self.mutation.exactly_once
+
     async def run(self) -> None:
         """From the first call to the end of the log."""
         raise NotImplementedError
 
     @contextmanager
     def short_steps(self) -> Iterator[None]:
-        """Meanwhile steps are short."""
-        with patch.object(step, "MOST_SCORINGS", self._most_scorings):
+        """Meanwhile steps are short, and transactions go without a pause: nothing here waits for a clock."""
+        with (
+            patch.object(step, "MOST_SCORINGS", self._most_scorings),
+            patch.object(exactly, "_PACE", 0),
+            patch.object(exactly, "_FEW", _FEW),
+        ):
             yield
 
     # -- who works -----------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ _CALLS_PER_RECORD: Final = 8
 """With faults, before the calm."""
 _CALM: Final = 5
 """Calls without faults, per record, at the least."""
-_WRITES: Final = frozenset(("apply", "publish"))
+_WRITES: Final = frozenset(("apply", "publish", "send"))
 _LOGS: Final = 100
 """So many logs of a length: what an undisturbed owner makes of them is found out once."""
 
@@ -86,7 +86,7 @@ class Schedule(Run):
             self.time_out(self.current[partition])
         elif what < 10:
             self.fall_back(partition, chance.choice((1, 1, 2, 3, 10, 100, 1 << 30)))
-        else:
+        elif not self.exactly_once:  # without C nobody knows what was published
             self.forget(partition)
         while len(self.former) > chance.randrange(1, 4):  # they learn that they are no members
             self.former.pop(0).kill()

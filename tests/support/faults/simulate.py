@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,12 +36,18 @@ class Tally:
         self.happened.update(found.notes.happened)
 
 
-def simulate(minutes: float, seed: int, mutation: Mutation, console: Console) -> int:
-    """Exit status: 1 where a promise was broken."""
+def simulate(minutes: float, seed: int, mutations: Sequence[Mutation], console: Console) -> int:
+    """Of each protocol the kinds of schedule in turns. Exit status: 1 where a promise was broken."""
     tally, begin = Tally(), time.monotonic()
     end = begin + minutes * 60
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    sources = in_turns(every_fault(mutation), two_owners(mutation), by_chance(seed, mutation))
+    sources = in_turns(
+        *(
+            source
+            for each in mutations
+            for source in (every_fault(each), two_owners(each), by_chance(seed, each))
+        )
+    )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("schedules", total=minutes * 60)
         for kind, found in sources:

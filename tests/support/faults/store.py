@@ -7,18 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import msgspec
-
 from stream.errors import StoreError
 from stream.partition.ledger import Position
-from stream.partition.outputs import Output
+from stream.partition.outbox import decode_outbox
 from stream.store.memory import MemoryStore, _Partition
 from stream.store.port import Standing, Write
 from tests.support.faults.calls import Calls, Effect, Notes
 from tests.support.faults.sent import sent
 
 _T = TypeVar("_T")
-_outbox = msgspec.msgpack.Decoder(list[Output])
 
 
 @dataclass
@@ -89,7 +86,7 @@ class FaultyStore:
 
         standing = await self._ask("claim", take, take)
         self.claims += 1
-        found = _outbox.decode(standing.outbox) if standing.outbox else []
+        found = decode_outbox(standing.outbox) if standing.outbox else []
         known = (sent(each.topic, each.key, each.value, each.headers) for each in found)
         self.outbox = frozenset(each.body for each in known if each)
         return standing

@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from stream.agents.owner import Parts
+from stream.agents.exactly import ExactlyOnceOwner
+from stream.agents.owner import Owner, Parts
 from stream.errors import BandshiftError, LogLostError
 from tests.support.faults.calls import TURN
 from tests.support.faults.habits import Habits
 from tests.support.faults.log import FaultyLog
 from tests.support.faults.scenario import pipelines
 from tests.support.faults.store import FaultyStore
+from tests.support.faults.transactions import FaultyTransactions
 
 if TYPE_CHECKING:
     from tests.support.faults.run import Run
@@ -28,7 +30,8 @@ class Worker:
         self._habits = habits
         self.store = store = FaultyStore(name, run.kept, run.calls)
         self.log = FaultyLog(name, run.journal, run.calls, run.chance)
-        self.log.outbox = lambda: store.outbox
+        if not run.exactly_once:  # there what lies before C is never sent again, outbox or not
+            self.log.outbox = lambda: store.outbox
         parts = Parts(
             pipelines(run.partitions),
             self.store,
@@ -38,10 +41,17 @@ class Worker:
             step_records=habits.step_records,
             steps_at_once=2,
         )
-        self.owner = run.mutation.owner(partition, parts)
+        self.owner = self._owner(parts)
         self.leaving = False
         self._working: asyncio.Task[None] | None = None
         self._serving: asyncio.Task[None] | None = None
+
+    def _owner(self, parts: Parts) -> Owner:
+        run, kind = self._run, self._run.mutation.owner
+        if not issubclass(kind, ExactlyOnceOwner):
+            return kind(self.partition, parts)
+        made = FaultyTransactions(self.name, run.journal, run.calls, self.log, run.chance)
+        return kind(self.partition, parts, made)
 
     def serve(self) -> None:
         """Begin to work by itself."""
