@@ -1,7 +1,8 @@
 """For consumers of what is delivered at least once: has this id been seen before?
 
 Outputs carry deterministic ids, and one that is delivered again comes soon: a worker that takes a partition over
-publishes the last step again, of 1,000 scorings at the most. So a bounded memory is enough. Keep one per partition:
+publishes the last step again, of 1,000 scorings at the most; where Redis was lost with the former worker, all since the
+last commit of offsets, a second of work. So a bounded memory is enough. Keep one per partition:
 a partition's outputs come from one worker at a time, and what was read goes with the partition.
 """
 
@@ -14,7 +15,7 @@ MOST: Final = 100_000
 
 
 class Dedupe:
-    """Remembers the latest ids of one partition, up to `most`; with 100,000 about 16 MB."""
+    """Remembers the latest ids of one partition, up to `most`; with 100,000 about 17 MB."""
 
     __slots__ = ("_most", "_seen")
 

@@ -28,7 +28,7 @@ from stream.pipeline import Pipelines
 from stream.settings import Settings
 from stream.store.redis import RedisStore
 
-_GOODBYE_SECONDS: Final = 1.5
+_GOODBYE_SECONDS: Final = 1.0
 """What a worker does at its end is done when all is committed; who restarts it must not wait for the rest."""
 _NEWS_MS: Final = 50
 """For how long a request for examples or models stays open: what comes meanwhile in a partition that was read last
@@ -195,6 +195,7 @@ async def _consumer(settings: Settings, topics: Topics) -> AsyncIterator[AIOKafk
         isolation_level="read_committed",  # what a producer's transaction took back never happened
         # An owner that hangs is given up by its poll's deadline; an idle standby must not be thrown out.
         max_poll_interval_ms=86_400_000,
+        metadata_max_age_ms=10_000,  # a topic that was enlarged is noticed within that
         # What one fetch brings of a partition is one turn of its owner; the others wait no longer than that.
         max_partition_fetch_bytes=1 << 20,
         fetch_max_wait_ms=50,  # a partition that was busy when a fetch began waits until it ends

@@ -146,7 +146,8 @@ class Pipeline:
             if isinstance(parsed, Control) and parsed.kind is Kind.ADOPT:
                 break  # the next record may be another model's
         if step.taken:
-            ledger.tail = tail_of(entries[step.taken - 1].record)
+            last = entries[step.taken - 1].record
+            ledger.tail, ledger.tail_at = tail_of(last), last.offset
         ledger.count("in", step.taken)
         ledger.count("scored", step.events)
         ledger.count("silence_scorings", len(step.scorings) - step.events)

@@ -79,7 +79,6 @@ class ExactlyOnceOwner(Owner):
 
     async def _pass(self, position: Position) -> Position:
         """Leave the ends of transactions behind: they take up offsets, and records would seem to wait for ever."""
-        self._ledger.tail = ""  # there is no record right before this position to know the log by
         write = Write(position, encode_ledger(self._ledger), _NO_OUTPUTS, [])
         await self._parts.store.apply(self.partition, self._claim, self._position, write)
         self._position = position

@@ -27,6 +27,7 @@ from stream.agents.needs import Needs
 from stream.agents.waiting import Arrivals
 from stream.agents.watch import Standing
 from stream.broker.port import Log
+from stream.errors import RefusedError
 from stream.features.codec import decode, encode
 from stream.features.state import CustomerState
 from stream.partition.control import Kind
@@ -76,8 +77,7 @@ class Owner:
         self._parts = parts
         self._claim = ""
         self._position: Position | None = None
-        self._committed = self._begin = 0
-        """`_begin`: where the log began when the partition was taken over."""
+        self._committed = 0
         self._cursor = 0
         """Of C; 0 where only whole records are committed."""
         self._published = 0
@@ -109,16 +109,12 @@ class Owner:
         """Whether outputs of the step that led there may never have been published."""
         return position > self._stop
 
-    def standing(self, end: int | None) -> Standing:
-        """How far it has come on a log that ends there, as far as is known."""
-        position, hand = self._position, len(self._read) + len(self._todo)
-        beyond = 0 if end is None or position is None else end - max(position.offset, self._begin)
-        if beyond <= self._pipeline.partitions:
-            # These may be the ends of transactions: each takes up an offset, and there is nothing to take in.
-            beyond = 0
+    def standing(self, unread: int) -> Standing:
+        """How far it has come; so many records lie in the log that were not handed over yet."""
+        hand = len(self._read) + len(self._todo)
         # Not to be able to take over is work enough.
-        lag = max(hand, beyond, 0 if self.ready else 1)
-        return Standing(position, lag, self._needs.waits)
+        lag = max(hand, unread, 0 if self.ready else 1)
+        return Standing(self._position, lag, self._needs.waits)
 
     # -- taking over -----------------------------------------------------------------------------------
 
@@ -130,7 +126,7 @@ class Owner:
         self._claim = uuid4().hex
         position, ledger, outbox = await parts.store.claim(partition, self._claim)
         committed = await self._read_committed()
-        beginning = self._begin = await parts.log.beginning(partition)
+        beginning = await parts.log.beginning(partition)
         self._committed, self._cursor = committed or (beginning, 0)
         self._published = self._committed  # known before any later call may fail: C never goes back
         self._was_member = True
@@ -182,14 +178,8 @@ class Owner:
             logger.warning("%s; going on without them", gone)
         reached = max(position.offset if position else 0, self._committed)
         check_end(partition, max(reached, beginning), await parts.log.end(partition))
-        known = self._ledger.tail
-        if (
-            parts.tail is not None
-            and known
-            and position is not None
-            and position.offset > beginning
-        ):
-            offset = position.offset - 1
+        known, offset = self._ledger.tail, self._ledger.tail_at
+        if parts.tail is not None and known and offset >= beginning:
             check_tail(partition, offset, known, await parts.tail(partition, offset))
 
     def _adopt(self) -> None:
@@ -215,6 +205,15 @@ class Owner:
             ]
             del self._todo[:wanted]
 
+    def _check_order(self, records: Sequence[Record]) -> None:
+        """Raises RefusedError for records from before the position: they were read for another owner."""
+        position = self._position
+        if records and position is not None and records[0].offset < position.offset:
+            raise RefusedError(
+                f"partition {self.partition}: expected records from offset {position.offset} on, "
+                f"got {records[0].offset}"
+            )
+
     async def work(self, records: Sequence[Record]) -> None:
         """Take in records that follow those before. With nothing to do, see that all is still ours.
 
@@ -223,6 +222,7 @@ class Owner:
         if not self.ready:
             await self.take_over()
             return  # the log was told to read from elsewhere: these records may not be the next
+        self._check_order(records)
         self._todo += records
         if records:
             self._ticked = False

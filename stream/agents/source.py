@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,9 +36,11 @@ _IDLE_SECONDS: Final = 1.0
 _REST_SECONDS: Final = 0.5
 """How long a partition rests after a failure, before it is taken over again."""
 _CHECK_SECONDS: Final = 5.0
+_ANSWER_SECONDS: Final = 2.0
+"""How long the loop waits for Kafka: its client itself would try for ever, and nobody look on meanwhile."""
 _WAIT_SECONDS: Final = 0.1
 _LOOK_MS: Final = 5
-LAST_SECONDS: Final = 2.0
+LAST_SECONDS: Final = 1.2
 """How long owners may take to finish when the worker is told to stop: it must be gone within 5 s."""
 FINISH_SECONDS: Final = 10.0
 """How long an owner may take to finish before its partition goes to another worker."""
@@ -89,6 +91,8 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         self._looked: dict[int, float] = {}
         self.owners: dict[int, Owner] = {}
         self._watch = Watch(settings.stuck_seconds)
+        self._missing = False
+        """Whether the topic was not to be seen when last looked for."""
         self._ready: bool | None = None
         """What the ready file says; None before it was first written."""
         self._fatal: BandshiftError | None = None
@@ -140,11 +144,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
                         await owner.acknowledged()
         except (BandshiftError, TimeoutError) as error:
             logger.warning("not all could be finished: %s", str(error) or type(error).__name__)
-        try:
-            async with asyncio.timeout(LAST_SECONDS):
-                await self._try_commit()
-        except TimeoutError:
-            logger.warning("offsets not committed: Kafka does not answer")
+        await self._commit_within(LAST_SECONDS)
 
     async def _one_done(self) -> None:
         """Wait until an owner has done its work, or a little."""
@@ -161,7 +161,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         self._tell_ready(ready=False)
         try:
             with Collector() as collector:
-                await self._loop(put, stopping, collector)
+                await _until(stopping, self._loop(put, stopping, collector))
         finally:
             self._tell_ready(ready=False)
         await self._finish(LAST_SECONDS)
@@ -179,11 +179,12 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
                 await asyncio.sleep(self._gather)
             collector.between_polls(loop.time())
             if loop.time() - committed >= self._settings.commit_seconds:
-                await self._try_commit()
+                await self._commit_within(_ANSWER_SECONDS)
                 committed = loop.time()
             if loop.time() - checked >= _CHECK_SECONDS:
                 self._check_partitions()
-                self._check_progress(loop.time())
+                await self._check_broker()
+                await self._check_progress(loop.time())
                 checked = loop.time()
 
     async def _next(self) -> Poll:
@@ -204,6 +205,8 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         found = await self._read(ready, wait=not work)
         for owner in hungry:
             records = found.get(owner.partition)
+            if self.owners.get(owner.partition) is not owner:
+                continue  # a rebalance took it meanwhile: these are the next owner's
             if records:
                 work.append((owner, records))
                 self._looked[owner.partition] = now
@@ -245,7 +248,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             logger.warning("Kafka: expected records, got %s", type(error).__name__)
             now = asyncio.get_running_loop().time()
             for tp in ready:
-                self._watch.failed(tp.partition, _unread(error), now)
+                self._watch.failed(tp.partition, _unanswered_by(error), now)
             await asyncio.sleep(_REST_SECONDS)
             return {}
         return {tp.partition: records for tp, records in found.items()}
@@ -270,19 +273,38 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         self._rests[partition] = asyncio.get_running_loop().time() + _REST_SECONDS
 
     def _check_partitions(self) -> None:
-        now = self._consumer.partitions_for_topic(self._topic) or set()
-        if len(now) not in {0, self._partitions}:
+        count = len(self._consumer.partitions_for_topic(self._topic) or ())
+        missing, self._missing = (
+            self._missing,
+            not count,
+        )  # at once it may be a broker that knows nothing yet
+        if count != self._partitions and (count or missing):
             self._fatal = LogLostError(
-                f"{self._topic}: expected {self._partitions} partitions, now there are {len(now)}",
-                "customers' homes have moved: replay the log into a namespace with that many partitions",
+                f"{self._topic}: expected {self._partitions} partitions, now there are {count}",
+                "where the topic was enlarged, customers' homes have moved: copy the log into a new namespace "
+                "with that many partitions: bandshift rebuild --namespace next",
             )
 
-    def _check_progress(self, now: float) -> None:
+    async def _check_broker(self) -> None:
+        """Ask Kafka something, for owners that wait for it cannot tell: its client tries for them for ever."""
+        for partition in list(self.owners)[:1]:
+            try:
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    await self._log.end(partition)
+            except TimeoutError:
+                self._unanswered(BrokerError("Kafka: expected an answer, got none"))
+            except BrokerError as error:
+                self._unanswered(error)
+
+    async def _check_progress(self, now: float) -> None:
         """See that all partitions get on, as far as they can."""
-        ends = {number: self._end(number) for number in self.owners}
-        standings = {number: owner.standing(ends[number]) for number, owner in self.owners.items()}
+        unread = {number: await self._unread(number) for number in list(self.owners)}
+        standings = {
+            number: owner.standing(unread.get(number, 0)) for number, owner in self.owners.items()
+        }
         stuck = self._watch.look(standings, now)
-        self._tell_ready(ready=not self._watch.troubles and stuck is None)
+        well = all(owner.ready for owner in self.owners.values())
+        self._tell_ready(ready=well and not self._watch.troubles and stuck is None)
         if stuck is None:
             return
         for owner, task in self._working.items():
@@ -306,13 +328,20 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
                 f"worker.ready_file: expected a file that can be written, {file}: {error.strerror}"
             )
 
-    def _end(self, partition: int) -> int | None:
-        """The end of the log, as the last fetch told; None where there was none."""
+    async def _unread(self, partition: int) -> int:
+        """How much lies in the log behind what was handed over, as of the last fetch.
+
+        By where the client stands and not by the last record: it passes the ends of transactions, too.
+        """
         tp = TopicPartition(self._topic, partition)
         if tp not in self._consumer.assignment():  # a rebalance is under way
-            return None
-        end: int | None = self._consumer.last_stable_offset(tp)
-        return end
+            return 0
+        end = self._consumer.last_stable_offset(tp)
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS):
+                return max(0, end - await self._consumer.position(tp)) if end else 0
+        except (TimeoutError, KafkaError):  # it does not stand anywhere yet
+            return 0
 
     # -- offsets -----------------------------------------------------------------------------------------
 
@@ -329,6 +358,20 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             for partition, owner in owners.items():
                 owner.committed(offsets[partition])
 
+    async def _commit_within(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._try_commit()
+        except TimeoutError:
+            logger.warning("offsets not committed: Kafka does not answer")
+            self._unanswered(BrokerError("Kafka: expected an answer to a commit, got none"))
+
+    def _unanswered(self, error: BrokerError) -> None:
+        """Kafka is away, so all partitions have a reason to stand still."""
+        now = asyncio.get_running_loop().time()
+        for partition in self.owners:
+            self._watch.failed(partition, error, now)
+
     async def _try_commit(self) -> None:
         try:
             await self.commit()
@@ -337,7 +380,21 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             logger.warning("offsets not committed: %s", error)
 
 
-def _unread(error: KafkaError) -> BrokerError:
+async def _until(stopping: Callable[[], bool], work: Coroutine[Any, Any, None]) -> None:
+    """Do a work that ends when asked to stop; amid a rebalance it may wait for all others, and is cut off."""
+    working = asyncio.create_task(work)
+    try:
+        while not working.done() and not stopping():
+            await asyncio.wait({working}, timeout=_WAIT_SECONDS)
+        await asyncio.wait({working}, timeout=_REST_SECONDS)
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+    if not working.cancelled():
+        working.result()
+
+
+def _unanswered_by(error: KafkaError) -> BrokerError:
     return BrokerError(f"Kafka: expected records, got {type(error).__name__}")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from stream.errors import BrokerError, NotAMemberError, StoreError
 from stream.partition.ledger import Position
@@ -23,6 +23,10 @@ class Standing(NamedTuple):
     """For models."""
 
 
+RECENT: Final = 12.0
+"""Seconds for which a server that did not answer is held to be away; a look that comes later than that is late."""
+
+
 @dataclass
 class _Partition:
     """`since`: when it last got on, had nothing to do or had a reason; `trouble`: what failed last, since then."""
@@ -31,6 +35,7 @@ class _Partition:
     since: float
     trouble: str = ""
     unanswered: bool = False
+    failed: float = 0.0
 
 
 @dataclass
@@ -40,6 +45,7 @@ class Watch:
     patience: float
     """Seconds that a partition may stand still."""
     _partitions: dict[int, _Partition] = field(default_factory=dict)
+    _looked: float | None = None
 
     def failed(self, partition: int, error: BaseException, now: float) -> None:
         """What a partition's owner met; servers that do not answer are a reason to wait."""
@@ -48,6 +54,7 @@ class Watch:
         known.unanswered = isinstance(error, StoreError | BrokerError) and not isinstance(
             error, NotAMemberError
         )
+        known.failed = now
         if known.unanswered:
             known.since = now
 
@@ -55,12 +62,17 @@ class Watch:
         """Take in where all present partitions stand; a sentence about one that is stuck, else None."""
         for gone in self._partitions.keys() - standings.keys():
             del self._partitions[gone]
+        late = self._looked is not None and now - self._looked > RECENT
+        self._looked = now
         for number, standing in standings.items():
             known = self._partitions.setdefault(number, _Partition(standing.position, now))
             if standing.position != known.position:
                 self._partitions[number] = _Partition(standing.position, now)
-            elif not standing.lag or standing.waits:
+            elif late or not standing.lag or standing.waits:
+                # Late, the process itself was held up: what stood still meanwhile is not to blame.
                 known.since = now
+                if not standing.lag and now - known.failed > RECENT:
+                    known.trouble, known.unanswered = "", False
         for number, known in sorted(self._partitions.items()):
             if now - known.since >= self.patience:
                 return _diagnosis(number, known, standings[number].lag, now)

@@ -101,7 +101,7 @@ async def _goodbye(stop: Callable[[], Awaitable[None]], patience: float | None) 
     await asyncio.wait({stopping}, timeout=patience)
     if not stopping.done():
         stopping.cancel()
-        await asyncio.wait({stopping}, timeout=0.5)
+        await asyncio.wait({stopping}, timeout=0.2)
 
 
 async def _unhurried(start: Coroutine[Any, Any, None]) -> None:

@@ -57,6 +57,8 @@ class Ledger(msgspec.Struct):
     """When the log's clock began, in seconds since 1970: whoever imports tells all partitions the same."""
     tail: str = ""
     """The last record that was taken in (see `stream.partition.tail`)."""
+    tail_at: int = 0
+    """Its offset: not always right before the position, for ends of transactions take up offsets, too."""
 
     def count(self, what: str, number: int = 1) -> None:
         """Add to a count; one that is still nought is left out."""

@@ -13,6 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `stream.cli` does for e
 from rich.console import Console
 
 from tests.chaos import options, report, run
+from tests.chaos.goals import broken
 
 
 def main() -> int:
@@ -30,9 +31,10 @@ def main() -> int:
     report.show(console, found)
     if asked.page is not None:
         report.write_page(found, asked.page)
-    rebuilds = found.get("rebuilds") or {}
-    wrong = found["differences"]["total"] or rebuilds.get("differing") or rebuilds.get("repeated")
-    return 0 if found["drained"] and not wrong else 1
+    wrong = broken(found)
+    for each in wrong:
+        console.print(f"broken: {each}", style="red", markup=False)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -81,6 +81,28 @@ def goals(found: Mapping[str, Any]) -> list[Figure]:
     return figures
 
 
+def broken(found: Mapping[str, Any]) -> list[str]:
+    """What did not hold of all that no busy machine excuses."""
+    timed = ("worker killed until", "Kafka or Redis back", "asked to stop", "rebuild from nothing")
+    wrong = [
+        f"{each.title}: {each.measured}, wanted {each.wanted}"
+        for each in goals(found)
+        if each.met is False and not each.title.startswith(timed)
+    ]
+    wrong += [
+        f"{each['name']} ended with status {each['status']} when asked to stop"
+        for each in found["stops"]
+        if each["up"] and each["status"] != 0
+    ]
+    # A program that starts while Kafka or Redis is away says so and ends; it is started again.
+    wrong += [
+        f"{each['name']} ended by itself with status {each['status']}: {' '.join(each['said'][-2:])}"
+        for each in found["ended_by_themselves"]
+        if not any("expected an answer" in line for line in each["said"])
+    ]
+    return wrong if found["drained"] else [*wrong, "not all that was sent was taken in"]
+
+
 def _stops(stops: Sequence[Mapping[str, Any]]) -> Figure:
     longest = max((each["seconds"] for each in stops), default=None)
     title, wanted = "asked to stop until ended, longest", "≤ 5 s, status 0"

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from stream.agents.owner import Owner, Parts
-from stream.errors import LogLostError
+from stream.errors import LogLostError, RefusedError
+from stream.partition.ledger import Position, encode_ledger
 from stream.partition.outputs import TOUCHPOINTS
 from stream.partition.tail import tail_of
 from stream.store.memory import MemoryStore
+from stream.store.port import Write
 from tests.support.world import START, World, touchpoint
 
 
@@ -89,3 +91,26 @@ async def test_a_loss_that_is_accepted_is_counted(monkeypatch: pytest.MonkeyPatc
     assert world.owners[0].ready
     assert sorted(world.owners[0]._states) == ["cleo"]
     assert world.owners[0]._ledger.counts["lost"] == 2
+
+
+async def test_ends_of_transactions_before_the_position_are_no_other_log() -> None:
+    """The log is known by the record that was taken in, at its own offset, whatever takes up offsets after it."""
+    world = await _worked("ann", "ben")
+    before = world.owners[0]
+    position = Position(2)
+    assert before._position == position
+    write = Write(Position(3), encode_ledger(before._ledger), b"", [])
+    await world.store.apply(0, before._claim, position, write)
+    world.send("cleo", touchpoint(9, "cleo", "purchase", START + 9), START + 9)
+    owner = await _again(world)
+    await owner.take_over()
+    assert owner.ready
+
+
+async def test_records_from_before_the_position_are_refused() -> None:
+    """What was read for another owner, from where it stood, never turns a partition back."""
+    world = await _worked("ann", "ben", "cleo")
+    owner = world.owners[0]
+    with pytest.raises(RefusedError, match="expected records from offset 3 on, got 1"):
+        await owner.work(world.log.topics[TOUCHPOINTS, 0][1:])
+    assert owner._position == Position(3)

@@ -38,9 +38,9 @@ class StubOwner:
     async def acknowledged(self) -> None:
         """There is nothing to wait for."""
 
-    def standing(self, end: int | None) -> Standing:
+    def standing(self, unread: int) -> Standing:
         """It has records at hand, always."""
-        del end
+        del unread
         return Standing(Position(self.offset), 5)
 
 
@@ -60,6 +60,11 @@ class StubConsumer:
     def assignment(self) -> set[TopicPartition]:
         """None: the ends of the log are not known."""
         return set()
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        """One."""
+        del topic
+        return {0}
 
 
 async def test_a_stuck_partition_holds_up_no_other() -> None:
@@ -106,11 +111,12 @@ async def test_a_worker_that_does_not_get_on_ends_with_a_diagnosis(
     source, file = _watched(owner, tmp_path)
     source._begin(owner, ())  # type: ignore[arg-type]
     await asyncio.sleep(0)
-    source._check_progress(0)
+    await source._check_progress(0)
     assert file.exists()
-    source._check_progress(61)
+    for now in range(5, 61, 5):
+        await source._check_progress(now)
     assert not file.exists()
-    with pytest.raises(StuckError, match="partition 0 has stood still at offset 7 for 61 s with 5"):
+    with pytest.raises(StuckError, match="partition 0 has stood still at offset 7 for 60 s with 5"):
         await source.run(_never, lambda: False)
     assert "StubOwner.work" in caplog.text
     for task in list(source._working.values()):
@@ -122,16 +128,74 @@ async def test_the_ready_file_is_gone_while_a_server_does_not_answer(tmp_path: P
     """It is there while all partitions get on, gone while one waits for Redis, and back when it goes on."""
     owner = StubOwner(0, hangs=False)
     source, file = _watched(owner, tmp_path)
-    source._check_progress(0)
+    await source._check_progress(0)
     assert file.exists()
     for now in range(0, 600, 5):
         source._watch.failed(0, StoreError("Redis is away"), now)
-        source._check_progress(now)
+        await source._check_progress(now)
         assert not file.exists()
     owner.offset += 1
-    source._check_progress(600)
+    await source._check_progress(600)
     assert file.exists()
 
 
 async def _never(poll: Poll) -> None:
     raise AssertionError(poll)
+
+
+class _AwayLog:
+    """A log whose broker is away: nothing is answered, and nothing fails."""
+
+    away = True
+
+    async def commit(self, offsets: object) -> None:
+        """For ever."""
+        del offsets
+        while self.away:  # noqa: ASYNC110 -- as Kafka's client does
+            await asyncio.sleep(0.01)
+
+    async def end(self, partition: int) -> int:
+        """For ever, too."""
+        await self.commit(partition)
+        return 0
+
+
+async def test_a_broker_that_is_away_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While Kafka answers nothing the loop goes on, readiness is down, nobody is stuck, and a stop is obeyed."""
+    monkeypatch.setattr("stream.agents.source._ANSWER_SECONDS", 0.02)
+    monkeypatch.setattr("stream.agents.source._CHECK_SECONDS", 0.05)
+    owner = StubOwner(0, hangs=False)
+    source, file = _watched(owner, tmp_path)
+    source._settings = source._settings.model_copy(update={"commit_seconds": 0.05})
+    source._watch.patience = 0.3
+    source._log = _AwayLog()  # type: ignore[assignment]
+    monkeypatch.setattr(owner, "to_commit", lambda: 9)
+    stop = asyncio.Event()
+
+    async def put(poll: Poll) -> None:
+        poll.begin()
+
+    running = asyncio.create_task(source.run(put, stop.is_set))
+    await asyncio.sleep(1)
+    assert not running.done()
+    assert not file.exists()
+    stop.set()
+    await asyncio.wait_for(running, 10)
+
+
+async def test_records_of_a_partition_that_was_taken_away_are_dropped() -> None:
+    """What a fetch brings after a rebalance is not given to the owner from before it."""
+    before, after = StubOwner(0, hangs=False), StubOwner(0, hangs=False)
+    consumer: Any = StubConsumer()
+    log: Any = None
+    source = Source(consumer, log, "touchpoints", lambda _: after, WorkerSettings(), 1)  # type: ignore[arg-type, return-value]
+    source.owners = {0: before}  # type: ignore[dict-item]
+
+    async def getmany(*tps: TopicPartition, **_: Any) -> dict[TopicPartition, list[object]]:
+        source.owners = {0: after}  # type: ignore[dict-item]
+        return {tp: [object()] for tp in tps}
+
+    consumer.getmany = getmany
+    assert (await source._next()).work == []
