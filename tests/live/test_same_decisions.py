@@ -14,7 +14,7 @@ from tests.support.live import Space, space, unique
 from tests.support.shop import Touch, touches
 from tests.support.world import World
 
-EVENTS = 20_000
+EVENTS = 8_000
 PARTITIONS = 4
 KILLS = 5
 Result = tuple[str, dict[str, bytes], dict[str, bytes], dict[str, int]]
@@ -63,7 +63,7 @@ async def _with_kills(at: Space, records: int, log: Path) -> dict[str, int]:
 async def test_any_batching_and_any_death_gives_the_same(
     live_settings: MakeSettings, log: tuple[Touch, ...], tmp_path: Path
 ) -> None:
-    """20,000 real events by ones, by five hundreds, through kills and in memory: the same digest and records."""
+    """8,000 real events by ones, by five hundreds, through kills and in memory: the same digest and records."""
     expected = await _in_memory(log)
     assert expected[3]["in"] == len(log) + expected[3]["control"]
     for step_records in (1, 500):

@@ -112,7 +112,7 @@ def test_silence_and_models_are_told_apart_from_events() -> None:
 def test_what_a_change_of_models_moved_is_not_the_next_touchpoints_doing() -> None:
     """Minutes after a model came into force nothing is silence's: the touchpoint and the model moved all."""
     moved = 0
-    for seed in range(12):
+    for seed in range(20):
         world = World(outcomes=OUTCOMES, rules=())
         made = random_snapshot(OUTCOMES[0], world.pipeline.vectorizer, 1, seed)
         world.pipelines.library.add(made)

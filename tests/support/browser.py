@@ -9,7 +9,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    async_playwright,
+    expect,
+)
+
+expect.set_options(timeout=20_000)  # a busy machine is no failure: nothing in a test is timed
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
