@@ -8,7 +8,6 @@ transaction that notes up to where; so a step that is worked out again leaves th
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,9 +23,7 @@ from stream.partition.step import Step
 from stream.store.port import Write
 
 _FEW: Final = 100
-_PACE: Final = 0.05
-"""Seconds from the beginning of one transaction of few records to the next. Each costs the broker some 5 ms of
-its processor whatever is in it: without a pace, eight partitions at 500 records a second keep a core busy."""
+"""After fewer records an owner waits for its transaction: each costs the broker some 5 ms, whatever is in it."""
 _NO_OUTPUTS: Final = msgspec.msgpack.encode([])
 
 
@@ -40,8 +37,6 @@ class ExactlyOnceOwner(Owner):
         self._transactions = transactions
         self._buried = 0
         """Dead letters of records before this offset are published."""
-        self._began = 0.0
-        """When the last transaction with outputs began, by the event loop's clock."""
 
     # -- taking over -----------------------------------------------------------------------------------
 
@@ -62,9 +57,6 @@ class ExactlyOnceOwner(Owner):
         await super().work(records)
         if not self.busy and len(records) < _FEW:
             await self.acknowledged()
-            pause = self._began + _PACE - asyncio.get_running_loop().time()
-            if records and pause > 0:
-                await asyncio.sleep(pause)
 
     async def _idle(self) -> None:
         await super()._idle()
@@ -94,7 +86,6 @@ class ExactlyOnceOwner(Owner):
         return outputs_from(outbox, self._stop)
 
     async def _publish(self, outputs: Sequence[Output], position: Position) -> None:
-        self._began = asyncio.get_running_loop().time()
         await self._transactor.send(Committed(position, self._buried), outputs)
         self._committed, self._cursor = position
 

@@ -12,7 +12,6 @@ from unittest.mock import patch
 import pytest
 from pydantic import ValidationError
 
-from stream.agents import exactly
 from stream.agents.exactly import ExactlyOnceOwner
 from stream.agents.owner import Owner, Parts
 from stream.broker.deadletters import PREFIX
@@ -210,11 +209,6 @@ async def run(seed: int, kind: type[ExactlyOnceOwner] = ExactlyOnceOwner) -> lis
         made = Run(seed, kind)
         await made.go()
         return await made.wrong()
-
-
-@pytest.fixture(autouse=True)
-def _no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exactly, "_PACE", 0)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -94,10 +94,9 @@ class Run:
 
     @contextmanager
     def short_steps(self) -> Iterator[None]:
-        """Meanwhile steps are short, and transactions go without a pause: nothing here waits for a clock."""
+        """Meanwhile steps are short."""
         with (
             patch.object(step, "MOST_SCORINGS", self._most_scorings),
-            patch.object(exactly, "_PACE", 0),
             patch.object(exactly, "_FEW", _FEW),
         ):
             yield
