@@ -46,8 +46,11 @@ def test_the_undisturbed_run_meets_every_kind_of_record() -> None:
 
 @pytest.mark.parametrize("part", range(4))
 def test_every_fault_at_every_call_leaves_no_trace(part: int) -> None:
-    """Crashes before, amid and after, lost and late replies, repeats, time-outs, falls of the store: all is as ever."""
-    results = [result_of(sweep.Sweep(faults)) for faults in sweep.singles()[part::4]]
+    """Crashes before, amid and after, lost and late replies, repeats, time-outs, falls of the store: all is as ever.
+
+    Every second of them; `make simulate` tries all.
+    """
+    results = [result_of(sweep.Sweep(faults)) for faults in sweep.singles()[2 * part :: 8]]
     assert breaches(results) == []
 
 
